@@ -1,0 +1,66 @@
+# Finds the distribution's packages. Nothing is downloaded; a missing package is one clear message
+# that names it.
+
+function(sg_missing what package)
+    message(FATAL_ERROR "${what} was not found.\n"
+        "   Install it:      sudo apt-get install ${package}\n"
+        "   Or everything:   scripts/setup.sh")
+endfunction()
+
+find_package(OpenMP QUIET COMPONENTS CXX)
+if(NOT OpenMP_CXX_FOUND)
+    sg_missing("OpenMP" "g++")
+endif()
+
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+
+find_package(fmt QUIET)
+if(NOT fmt_FOUND)
+    sg_missing("fmt" "libfmt-dev")
+endif()
+
+find_package(nlohmann_json QUIET)
+if(NOT nlohmann_json_FOUND)
+    sg_missing("nlohmann-json" "nlohmann-json3-dev")
+endif()
+
+find_package(CLI11 QUIET)
+if(NOT CLI11_FOUND)
+    sg_missing("CLI11" "libcli11-dev")
+endif()
+
+find_package(tomlplusplus QUIET)
+if(NOT tomlplusplus_FOUND)
+    find_path(SG_TOML_INCLUDE toml++/toml.h)
+    if(NOT SG_TOML_INCLUDE)
+        sg_missing("toml++" "libtomlplusplus-dev")
+    endif()
+    add_library(sg_toml INTERFACE)
+    target_include_directories(sg_toml SYSTEM INTERFACE ${SG_TOML_INCLUDE})
+    add_library(tomlplusplus::tomlplusplus ALIAS sg_toml)
+endif()
+
+# oneDNN calls itself "dnnl" up to 2.x as Debian packages it; 3.x installs both names.
+find_path(SG_ONEDNN_INCLUDE dnnl.hpp PATH_SUFFIXES oneapi/dnnl)
+find_library(SG_ONEDNN_LIBRARY dnnl)
+if(NOT SG_ONEDNN_INCLUDE OR NOT SG_ONEDNN_LIBRARY)
+    sg_missing("oneDNN" "libdnnl-dev")
+endif()
+add_library(sg_onednn INTERFACE)
+target_include_directories(sg_onednn SYSTEM INTERFACE ${SG_ONEDNN_INCLUDE})
+target_link_libraries(sg_onednn INTERFACE ${SG_ONEDNN_LIBRARY})
+
+find_path(SG_STB_INCLUDE stb/stb_image.h)
+if(NOT SG_STB_INCLUDE)
+    sg_missing("stb_image" "libstb-dev")
+endif()
+add_library(sg_stb INTERFACE)
+target_include_directories(sg_stb SYSTEM INTERFACE ${SG_STB_INCLUDE})
+
+if(SG_TESTS)
+    find_package(Catch2 QUIET)
+    if(NOT Catch2_FOUND)
+        sg_missing("Catch2" "catch2")
+    endif()
+endif()

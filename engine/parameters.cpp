@@ -1,0 +1,115 @@
+#include "engine/parameters.h"
+
+#include "kernels/adam/adam.h"
+#include "kernels/reduce/reduce.h"
+
+namespace sg {
+
+namespace {
+
+// Each parameter starts on a cache line, so vector loads are aligned.
+int64_t padded(int64_t count, DType dtype) {
+    const int64_t line = int64_t(Arena::alignment / size_of(dtype));
+    return (count + line - 1) / line * line;
+}
+
+}  // namespace
+
+Parameters::Parameters(Device& device, DType dtype,
+                       const std::vector<std::pair<std::string, Shape>>& declarations) {
+    require(dtype != DType::bf16, "parameters", "are kept in f32 or f64, not bf16");
+    int64_t total = 0;
+    for (const auto& [name, shape] : declarations) {
+        entries_.push_back({name, shape, total});
+        total += padded(element_count(shape), dtype);
+    }
+    values_ = Tensor::zeros(device, {total}, dtype);
+    first_ = Tensor::zeros(device, {total}, dtype);
+    second_ = Tensor::zeros(device, {total}, dtype);
+    for (const Entry& entry : entries_) {
+        tensors_.push_back(values_.slice_flat(entry.offset, entry.shape));
+        tensors_.back().set_requires_grad();
+    }
+}
+
+size_t Parameters::index_of(const std::string& name) const {
+    for (size_t i = 0; i < entries_.size(); ++i)
+        if (entries_[i].name == name) return i;
+    throw Error("parameters", fmt::format("there is no parameter {}", name));
+}
+
+Tensor Parameters::first_moment(size_t i) const {
+    return first_.slice_flat(entries_[i].offset, entries_[i].shape);
+}
+
+Tensor Parameters::second_moment(size_t i) const {
+    return second_.slice_flat(entries_[i].offset, entries_[i].shape);
+}
+
+namespace {
+
+template <class Host>
+void copy_into(const Tensor& to, const std::string& name, std::span<const Host> values) {
+    require(int64_t(values.size()) == to.size(), "parameters", "{} has {} elements, given {}", name,
+            to.size(), values.size());
+    dispatch(to.dtype(), [&]<class T>() {
+        for (size_t i = 0; i < values.size(); ++i) to.data<T>()[i] = T(acc_t<T>(values[i]));
+    });
+}
+
+}  // namespace
+
+void Parameters::assign(size_t i, std::span<const double> values) {
+    copy_into(tensors_[i], entries_[i].name, values);
+    values_.mark_changed();
+}
+
+void Parameters::assign(size_t i, std::span<const float> values) {
+    copy_into(tensors_[i], entries_[i].name, values);
+    values_.mark_changed();
+}
+
+void Parameters::adam_step(const std::vector<Tensor>& gradients, int64_t step,
+                           double learning_rate, const AdamOptions& options) {
+    require(gradients.size() == entries_.size(), "adam", "{} gradients for {} parameters",
+            gradients.size(), entries_.size());
+    for (size_t i = 0; i < entries_.size(); ++i) {
+        const Tensor& gradient = gradients[i];
+        require(gradient.shape() == entries_[i].shape && gradient.dtype() == dtype(), "adam",
+                "gradient of {} is {} {}", entries_[i].name, to_string(gradient.dtype()),
+                to_string(gradient.shape()));
+        const auto update = [&]<class T>() {
+            adam_update(values_.device().context(),
+                        AdamArgs<T>{.count = gradient.size(),
+                                    .p = tensors_[i].data<T>(),
+                                    .m = first_moment(i).data<T>(),
+                                    .v = second_moment(i).data<T>(),
+                                    .g = gradient.data<T>(),
+                                    .step = step,
+                                    .lr = learning_rate,
+                                    .beta1 = options.beta1,
+                                    .beta2 = options.beta2,
+                                    .eps = options.eps});
+        };
+        if (dtype() == DType::f32)
+            update.operator()<float>();
+        else
+            update.operator()<double>();
+    }
+    values_.mark_changed();
+}
+
+std::string first_non_finite(const std::vector<Parameters::Entry>& entries,
+                             const std::vector<Tensor>& tensors) {
+    for (size_t i = 0; i < tensors.size(); ++i) {
+        int64_t at = -1;
+        dispatch(tensors[i].dtype(), [&]<class T>() {
+            at = first_non_finite(tensors[i].device().context(), tensors[i].data<T>(),
+                                  tensors[i].size());
+        });
+        if (at >= 0) return entries[i].name;
+    }
+    return {};
+}
+
+}  // namespace sg

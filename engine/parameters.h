@@ -1,0 +1,62 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace sg {
+
+/// Adam's constants (Kingma & Ba 2015), the paper's values for StarGAN.
+struct AdamOptions {
+    double beta1 = 0.5;
+    double beta2 = 0.999;
+    double eps = 1e-8;
+};
+
+/// The parameters of one network: named views into one flat array, with Adam's two moments in
+/// arrays of the same layout. Master type is f32 (f64 for checks).
+class Parameters {
+  public:
+    struct Entry {
+        std::string name;
+        Shape shape;
+        int64_t offset;
+    };
+
+    /// Declares the parameters; all start at zero.
+    Parameters(Device& device, DType dtype,
+               const std::vector<std::pair<std::string, Shape>>& declarations);
+
+    const std::vector<Entry>& entries() const { return entries_; }
+    int64_t count() const { return values_.size(); }
+    size_t index_of(const std::string& name) const;  ///< throws naming the parameter
+    DType dtype() const { return values_.dtype(); }
+
+    /// Leaves that require gradients, in the order of entries().
+    const std::vector<Tensor>& tensors() const { return tensors_; }
+    const Tensor& operator[](const std::string& name) const { return tensors_[index_of(name)]; }
+
+    /// Parts of the flat arrays that belong to entry i.
+    Tensor first_moment(size_t i) const;
+    Tensor second_moment(size_t i) const;
+
+    /// Overwrites entry i with host values (engine layout).
+    void assign(size_t i, std::span<const double> values);
+    void assign(size_t i, std::span<const float> values);
+
+    /// Update number `step` (1, 2, ...) with one gradient per entry.
+    void adam_step(const std::vector<Tensor>& gradients, int64_t step, double learning_rate,
+                   const AdamOptions& options);
+
+  private:
+    std::vector<Entry> entries_;
+    Tensor values_, first_, second_;
+    std::vector<Tensor> tensors_;
+};
+
+/// Name of the first tensor that holds NaN or infinity, "" if all are finite.
+std::string first_non_finite(const std::vector<Parameters::Entry>& entries,
+                             const std::vector<Tensor>& tensors);
+
+}  // namespace sg

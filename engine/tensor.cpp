@@ -1,0 +1,158 @@
+#include "engine/tensor.h"
+
+#include <atomic>
+#include <cstring>
+#include <numeric>
+
+#include "engine/autograd.h"
+
+namespace sg {
+
+const char* to_string(DType dtype) {
+    switch (dtype) {
+        case DType::f32: return "f32";
+        case DType::bf16: return "bf16";
+        case DType::f64: break;
+    }
+    return "f64";
+}
+
+size_t size_of(DType dtype) { return dtype == DType::f32 ? 4 : dtype == DType::bf16 ? 2 : 8; }
+
+int64_t element_count(const Shape& shape) {
+    return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+}
+
+std::string to_string(const Shape& shape) {
+    std::string text = "[";
+    for (size_t i = 0; i < shape.size(); ++i) text += (i ? "," : "") + std::to_string(shape[i]);
+    return text + "]";
+}
+
+namespace {
+
+uint64_t next_version() {
+    static std::atomic<uint64_t> counter = 0;
+    return ++counter;
+}
+
+}  // namespace
+
+Tensor::Storage::Storage(Device& d, size_t bytes) : device(&d), data(d.arena().allocate(bytes)) {}
+Tensor::Storage::~Storage() { device->arena().free(data); }
+
+Tensor Tensor::empty(Device& device, Shape shape, DType dtype) {
+    for (int64_t extent : shape)
+        require(extent > 0, "tensor", "extents must be positive, got {}", to_string(shape));
+    Tensor result;
+    result.impl_ = std::make_shared<Impl>();
+    result.impl_->size = element_count(shape);
+    result.impl_->storage = std::make_shared<Storage>(device, result.size() * size_of(dtype));
+    result.impl_->shape = std::move(shape);
+    result.impl_->dtype = dtype;
+    return result;
+}
+
+Tensor Tensor::zeros(Device& device, Shape shape, DType dtype) {
+    Tensor result = empty(device, std::move(shape), dtype);
+    std::memset(result.raw(), 0, result.size() * size_of(dtype));
+    return result;
+}
+
+Tensor Tensor::full(Device& device, Shape shape, DType dtype, double value) {
+    Tensor result = empty(device, std::move(shape), dtype);
+    dispatch(dtype, [&]<class T>() {
+        std::fill_n(result.data<T>(), result.size(), T(acc_t<T>(value)));
+    });
+    return result;
+}
+
+namespace {
+
+template <class Host>
+void copy_in(const Tensor& to, std::span<const Host> values) {
+    require(int64_t(values.size()) == to.size(), "tensor", "{} values given for shape {}",
+            values.size(), to_string(to.shape()));
+    dispatch(to.dtype(), [&]<class T>() {
+        T* data = to.data<T>();
+        for (size_t i = 0; i < values.size(); ++i) data[i] = T(acc_t<T>(values[i]));
+    });
+}
+
+template <class Host>
+std::vector<Host> copy_out(const Tensor& from) {
+    std::vector<Host> result(from.size());
+    dispatch(from.dtype(), [&]<class T>() {
+        const T* data = from.data<T>();
+        for (size_t i = 0; i < result.size(); ++i) result[i] = Host(acc_t<T>(data[i]));
+    });
+    return result;
+}
+
+}  // namespace
+
+Tensor Tensor::from_host(Device& device, Shape shape, std::span<const float> values, DType dtype) {
+    Tensor result = empty(device, std::move(shape), dtype);
+    copy_in(result, values);
+    return result;
+}
+
+Tensor Tensor::from_host(Device& device, Shape shape, std::span<const double> values, DType dtype) {
+    Tensor result = empty(device, std::move(shape), dtype);
+    copy_in(result, values);
+    return result;
+}
+
+std::vector<double> Tensor::to_host() const { return copy_out<double>(*this); }
+std::vector<float> Tensor::to_host_f32() const { return copy_out<float>(*this); }
+
+double Tensor::item() const {
+    require(size() == 1, "tensor", "item() needs one element, shape is {}", to_string(shape()));
+    return to_host()[0];
+}
+
+Tensor& Tensor::set_requires_grad(bool value) {
+    require(!impl_->node, "tensor", "requires_grad can only be set on a leaf");
+    impl_->leaf_requires_grad = value;
+    if (value && impl_->storage->version == 0) mark_changed();
+    return *this;
+}
+
+void Tensor::mark_changed() { impl_->storage->version = next_version(); }
+
+Tensor Tensor::share(int64_t offset, Shape shape) const {
+    Tensor result;
+    result.impl_ = std::make_shared<Impl>();
+    result.impl_->storage = impl_->storage;
+    result.impl_->offset = impl_->offset + offset;
+    result.impl_->size = element_count(shape);
+    result.impl_->shape = std::move(shape);
+    result.impl_->dtype = impl_->dtype;
+    return result;
+}
+
+Tensor Tensor::detach() const { return share(0, impl_->shape); }
+
+Tensor Tensor::view(Shape shape) const {
+    require(element_count(shape) == size(), "view", "{} does not have the elements of {}",
+            to_string(shape), to_string(impl_->shape));
+    return share(0, std::move(shape));
+}
+
+Tensor Tensor::slice_flat(int64_t offset, Shape shape) const {
+    require(offset >= 0 && offset + element_count(shape) <= size(), "slice",
+            "{} from element {} does not fit {}", to_string(shape), offset,
+            to_string(impl_->shape));
+    return share(offset, std::move(shape));
+}
+
+void Tensor::set_node(std::shared_ptr<Node> node, int index) {
+    impl_->node = std::move(node);
+    impl_->output_index = index;
+}
+
+void* Tensor::raw() const {
+    return static_cast<char*>(impl_->storage->data) + impl_->offset * size_of(impl_->dtype);
+}
+
+}  // namespace sg

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+namespace sg {
+
+/// Brain float: the top half of an f32. Storage only; every computation converts to f32 first.
+struct bf16 {
+    uint16_t bits = 0;
+
+    bf16() = default;
+    /// Rounds to nearest, ties to even; NaN stays NaN.
+    bf16(float value) {  // NOLINT: implicit, so that kernels can store an f32 result as T
+        const uint32_t u = std::bit_cast<uint32_t>(value);
+        const uint32_t rounded = (u + 0x7FFFu + ((u >> 16) & 1u)) >> 16;
+        const bool nan = (u & 0x7FFFFFFFu) > 0x7F800000u;
+        bits = uint16_t(nan ? (u >> 16) | 0x40u : rounded);
+    }
+    operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }  // NOLINT
+};
+static_assert(sizeof(bf16) == 2);
+
+/// Type in which sums over T are formed, and in which the parameters of a T network are kept.
+template <class T>
+struct Accumulate {
+    using type = float;
+};
+template <>
+struct Accumulate<double> {
+    using type = double;
+};
+template <class T>
+using acc_t = typename Accumulate<T>::type;
+
+}  // namespace sg

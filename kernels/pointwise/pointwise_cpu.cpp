@@ -1,0 +1,142 @@
+#include "kernels/pointwise/pointwise.h"
+
+#include <cmath>
+
+namespace sg {
+
+namespace {
+
+/// y[i] = f(x[i]) in T's computing type.
+template <class T, class F>
+void map(CpuContext& context, const UnaryArgs<T>& args, F f) {
+    const T* x = args.x;
+    T* y = args.y;
+    parallel_chunks(context, args.count, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+        for (int64_t i = begin; i < end; ++i) y[i] = T(f(acc_t<T>(x[i])));
+    });
+}
+
+template <class T, class F>
+void map(CpuContext& context, const BinaryArgs<T>& args, F f) {
+    const T *x = args.x, *z = args.z;
+    T* y = args.y;
+    parallel_chunks(context, args.count, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+        for (int64_t i = begin; i < end; ++i) y[i] = T(f(acc_t<T>(x[i]), acc_t<T>(z[i])));
+    });
+}
+
+}  // namespace
+
+template <class T>
+void unary(CpuContext& context, const UnaryArgs<T>& args) {
+    using A = acc_t<T>;
+    const A a = A(args.a), b = A(args.b);
+    switch (args.op) {
+        case Unary::affine:
+            return map(context, args, [=](A x) { return a * x + b; });
+        case Unary::leaky_relu:
+            return map(context, args, [=](A x) { return x > 0 ? x : a * x; });
+        case Unary::tanh:
+            return map(context, args, [](A x) { return std::tanh(x); });
+        case Unary::sigmoid:
+            return map(context, args, [](A x) {
+                const A e = std::exp(-std::abs(x));  // never overflows
+                return (x >= 0 ? A{1} : e) / (A{1} + e);
+            });
+        case Unary::softplus:
+            return map(context, args, [](A x) {
+                return (x > 0 ? x : A{0}) + std::log1p(std::exp(-std::abs(x)));
+            });
+        case Unary::sign:
+            return map(context, args, [](A x) { return A(x > 0) - A(x < 0); });
+        case Unary::reciprocal:
+            return map(context, args, [](A x) { return x == 0 ? A{0} : A{1} / x; });
+        case Unary::sqrt:
+            return map(context, args, [](A x) { return std::sqrt(x); });
+    }
+}
+
+template <class T>
+void binary(CpuContext& context, const BinaryArgs<T>& args) {
+    using A = acc_t<T>;
+    const A a = A(args.a), b = A(args.b);
+    switch (args.op) {
+        case Binary::add:
+            return map(context, args, [=](A x, A z) { return a * x + b * z; });
+        case Binary::multiply:
+            return map(context, args, [](A x, A z) { return x * z; });
+        case Binary::leaky_relu_backward:
+            return map(context, args, [=](A x, A z) { return z > 0 ? x : a * x; });
+        case Binary::tanh_backward:
+            return map(context, args, [](A x, A z) { return x * (A{1} - z * z); });
+    }
+}
+
+template <class From, class To>
+void cast(CpuContext& context, const CastArgs<From, To>& args) {
+    const From* x = args.x;
+    To* y = args.y;
+    parallel_chunks(context, args.count, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+        for (int64_t i = begin; i < end; ++i) y[i] = To(acc_t<From>(x[i]));
+    });
+}
+
+template <class T>
+void scale_rows(CpuContext& context, const ScaleRowsArgs<T>& args) {
+    const int64_t columns = args.columns;
+    parallel_chunks(context, args.rows * columns, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i)
+            args.y[i] = T(acc_t<T>(args.x[i]) * args.s[i / columns]);
+    });
+}
+
+template <class T>
+void broadcast_rows(CpuContext& context, const BroadcastArgs<T>& args) {
+    const int64_t columns = args.columns;
+    parallel_chunks(context, args.rows * columns, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) args.y[i] = T(args.s[i / columns]);
+    });
+}
+
+template <class T>
+void broadcast_channels(CpuContext& context, const BroadcastArgs<T>& args) {
+    parallel_for(context, args.rows, [&](int64_t r) {
+        for (int64_t c = 0; c < args.columns; ++c) args.y[r * args.columns + c] = T(args.s[c]);
+    });
+}
+
+template <class T>
+void transpose(CpuContext& context, const TransposeArgs<T>& args) {
+    const auto [outer, rows, columns, x, y] = args;
+    parallel_for(context, outer * columns, [=](int64_t i) {
+        const int64_t block = i / columns, c = i % columns;
+        const T* from = x + block * rows * columns + c;
+        T* to = y + (block * columns + c) * rows;
+        for (int64_t r = 0; r < rows; ++r) to[r] = from[r * columns];
+    });
+}
+
+#define SG_INSTANTIATE(T)                                                \
+    template void unary(CpuContext&, const UnaryArgs<T>&);               \
+    template void binary(CpuContext&, const BinaryArgs<T>&);             \
+    template void scale_rows(CpuContext&, const ScaleRowsArgs<T>&);      \
+    template void broadcast_rows(CpuContext&, const BroadcastArgs<T>&);  \
+    template void broadcast_channels(CpuContext&, const BroadcastArgs<T>&); \
+    template void transpose(CpuContext&, const TransposeArgs<T>&);
+SG_INSTANTIATE(float)
+SG_INSTANTIATE(bf16)
+SG_INSTANTIATE(double)
+#undef SG_INSTANTIATE
+
+#define SG_INSTANTIATE(From, To) template void cast(CpuContext&, const CastArgs<From, To>&);
+SG_INSTANTIATE(float, bf16)
+SG_INSTANTIATE(bf16, float)
+SG_INSTANTIATE(float, double)
+SG_INSTANTIATE(double, float)
+SG_INSTANTIATE(double, bf16)
+SG_INSTANTIATE(bf16, double)
+
+}  // namespace sg

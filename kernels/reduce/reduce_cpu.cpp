@@ -1,0 +1,90 @@
+#include <atomic>
+#include <cmath>
+
+#include "kernels/reduce/reduce.h"
+
+namespace sg {
+
+namespace {
+
+// Rows that one task of sum_channels adds: a constant, so partial sums are too.
+constexpr int64_t channel_sum_rows = 512;
+
+int64_t chunks_of(int64_t count, int64_t chunk) { return (count + chunk - 1) / chunk; }
+
+/// Sum of a contiguous range in 16 interleaved partial sums, which the compiler keeps in one
+/// vector register; their order does not depend on anything but the range's length.
+template <class T>
+acc_t<T> sum_range(const T* x, int64_t count) {
+    constexpr int ways = 16;
+    acc_t<T> partial[ways] = {};
+    int64_t i = 0;
+    for (; i + ways <= count; i += ways)
+        for (int w = 0; w < ways; ++w) partial[w] += acc_t<T>(x[i + w]);
+    for (; i < count; ++i) partial[0] += acc_t<T>(x[i]);
+    for (int half = ways / 2; half > 0; half /= 2)
+        for (int w = 0; w < half; ++w) partial[w] += partial[w + half];
+    return partial[0];
+}
+
+}  // namespace
+
+int64_t sum_workspace(int64_t rows, int64_t columns) {
+    return std::max(rows * chunks_of(columns, chunk_elements),
+                    columns * chunks_of(rows, channel_sum_rows));
+}
+
+template <class T>
+void sum_rows(CpuContext& context, const SumArgs<T>& args) {
+    const int64_t chunks = chunks_of(args.columns, chunk_elements);
+    parallel_for(context, args.rows * chunks, [&](int64_t i) {
+        const int64_t row = i / chunks, begin = i % chunks * chunk_elements;
+        args.workspace[i] = sum_range(args.x + row * args.columns + begin,
+                                      std::min(chunk_elements, args.columns - begin));
+    });
+    for (int64_t row = 0; row < args.rows; ++row) {
+        args.y[row] = 0;
+        for (int64_t c = 0; c < chunks; ++c) args.y[row] += args.workspace[row * chunks + c];
+    }
+}
+
+template <class T>
+void sum_channels(CpuContext& context, const SumArgs<T>& args) {
+    const int64_t columns = args.columns, chunks = chunks_of(args.rows, channel_sum_rows);
+    parallel_for(context, chunks, [&](int64_t i) {
+        acc_t<T>* partial = args.workspace + i * columns;
+        for (int64_t c = 0; c < columns; ++c) partial[c] = 0;
+        const int64_t end = std::min(args.rows, (i + 1) * channel_sum_rows);
+        for (int64_t r = i * channel_sum_rows; r < end; ++r)
+            for (int64_t c = 0; c < columns; ++c) partial[c] += acc_t<T>(args.x[r * columns + c]);
+    });
+    for (int64_t c = 0; c < columns; ++c) args.y[c] = 0;
+    for (int64_t i = 0; i < chunks; ++i)
+        for (int64_t c = 0; c < columns; ++c) args.y[c] += args.workspace[i * columns + c];
+}
+
+template <class T>
+int64_t first_non_finite(CpuContext& context, const T* x, int64_t count) {
+    std::atomic<bool> found = false;
+    parallel_chunks(context, count, [&](int64_t begin, int64_t end) {
+        // x - x is 0 for a finite x and NaN otherwise; NaN survives the sum.
+        acc_t<T> sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t i = begin; i < end; ++i) sum += acc_t<T>(x[i]) - acc_t<T>(x[i]);
+        if (!(sum == 0)) found = true;
+    });
+    if (!found) return -1;
+    for (int64_t i = 0; i < count; ++i)
+        if (!std::isfinite(acc_t<T>(x[i]))) return i;
+    return -1;
+}
+
+#define SG_INSTANTIATE(T)                                        \
+    template void sum_rows(CpuContext&, const SumArgs<T>&);      \
+    template void sum_channels(CpuContext&, const SumArgs<T>&);  \
+    template int64_t first_non_finite(CpuContext&, const T*, int64_t);
+SG_INSTANTIATE(float)
+SG_INSTANTIATE(bf16)
+SG_INSTANTIATE(double)
+
+}  // namespace sg

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/tensor.h"
+#include "model/labels.h"
+
+namespace sg {
+
+/// The two networks' sizes (paper, appendix 7.2, tables 4 and 5; defaults are the paper's).
+struct ModelConfig {
+    int height = 128, width = 128;  ///< of the images, in pixels
+    int g_conv_dim = 64;            ///< channels after G's first layer
+    int g_repeat_num = 6;           ///< G's residual blocks
+    int d_conv_dim = 64;            ///< channels after D's first layer
+    int d_repeat_num = 6;           ///< D's strided layers; each halves the image
+    LabelLayout labels;
+
+    /// Height / width of D's last feature map (and of the class head's kernel).
+    int final_height() const { return height >> d_repeat_num; }
+    int final_width() const { return width >> d_repeat_num; }
+    bool operator==(const ModelConfig&) const = default;
+};
+
+/// Refuses sizes that cannot work, naming the nearest that would: G halves and doubles twice
+/// (multiples of 4), D halves d_repeat_num times (multiples of 2^d_repeat_num).
+void validate(const ModelConfig& config);
+
+/// Storage and product type of activations. Parameters, statistics, losses and Adam are f32 with
+/// f32 and bf16, f64 with f64.
+enum class Precision { f32, bf16, f64 };
+Precision precision_from_string(const std::string& text);
+const char* to_string(Precision precision);
+DType compute_type(Precision precision);
+DType master_type(Precision precision);
+
+}  // namespace sg

@@ -1,0 +1,142 @@
+#include "model/losses.h"
+
+#include "kernels/gradient_penalty/gradient_penalty.h"
+
+namespace sg {
+
+GanLoss gan_loss_from_string(const std::string& text) {
+    if (text == "wgan-gp") return GanLoss::wgan_gp;
+    if (text == "vanilla") return GanLoss::vanilla;
+    if (text == "vanilla-saturating") return GanLoss::vanilla_saturating;
+    throw Error("gan", fmt::format("'{}' is unknown, expected wgan-gp, vanilla or "
+                                   "vanilla-saturating", text));
+}
+
+const char* to_string(GanLoss gan) {
+    return gan == GanLoss::wgan_gp   ? "wgan-gp"
+           : gan == GanLoss::vanilla ? "vanilla"
+                                     : "vanilla-saturating";
+}
+
+Tensor adversarial_loss_real(GanLoss gan, const Tensor& src) {
+    return gan == GanLoss::wgan_gp ? affine(mean(src), -1) : mean(softplus(affine(src, -1)));
+}
+
+Tensor adversarial_loss_fake(GanLoss gan, const Tensor& src) {
+    return gan == GanLoss::wgan_gp ? mean(src) : mean(softplus(src));
+}
+
+Tensor adversarial_loss_generator(GanLoss gan, const Tensor& src) {
+    switch (gan) {
+        case GanLoss::wgan_gp: return affine(mean(src), -1);
+        case GanLoss::vanilla: return mean(softplus(affine(src, -1)));
+        case GanLoss::vanilla_saturating: break;
+    }
+    return affine(mean(softplus(src)), -1);
+}
+
+Tensor classification_loss(const LabelLayout& layout, int group, const Tensor& logits,
+                           const Tensor& labels) {
+    require(group >= 0 && group < int(layout.groups.size()), "classification_loss",
+            "group {} of {}", group, layout.groups.size());
+    const int64_t begin = layout.offset(group), dim = layout.groups[group].dim();
+    const Tensor known = slice_columns(logits, begin, dim);
+    const Tensor target = slice_columns(labels, begin, dim);
+    return layout.groups[group].kind == LabelKind::multi_label ? bce_with_logits(known, target)
+                                                               : cross_entropy(known, target);
+}
+
+Penalty gradient_penalty(const Discriminator& D, const Tensor& x_hat) {
+    const Tensor src = D.src_head(D.features(x_hat).back());
+    const Tensor g = grad({src}, {x_hat}, {.create_graph = true})[0];
+    const Tensor norm = sqrt(sum_rows(mul(g, g)));
+    const Tensor excess = affine(norm, 1, -1);
+    return {.value = mean(mul(excess, excess)), .grad = g};
+}
+
+namespace {
+
+/// The penalty's value and v = d value / d g, from g.
+std::pair<double, Tensor> penalty_and_direction(const Tensor& g) {
+    const int64_t N = g.dim(0), M = g.size() / N;
+    Tensor norm = Tensor::empty(g.device(), {N}, g.dtype());
+    Tensor k = Tensor::empty(g.device(), {N}, g.dtype());
+    Tensor value = Tensor::empty(g.device(), {1}, g.dtype());
+    Tensor workspace = Tensor::empty(g.device(), {penalty_workspace(N, M)}, g.dtype());
+    const auto run = [&]<class T>() {
+        gradient_penalty(g.device().context(), PenaltyArgs<T>{.N = N,
+                                                              .M = M,
+                                                              .g = g.data<T>(),
+                                                              .norm = norm.data<T>(),
+                                                              .k = k.data<T>(),
+                                                              .value = value.data<T>(),
+                                                              .workspace = workspace.data<T>()});
+    };
+    if (g.dtype() == DType::f32)
+        run.operator()<float>();
+    else
+        run.operator()<double>();
+    return {value.item(), scale_rows(g, k)};
+}
+
+}  // namespace
+
+ClosedFormPenalty closed_form_penalty(const Discriminator& D, const Tensor& x_hat) {
+    const GradMode off(false);
+    const int L = D.config().d_repeat_num;
+    const ConvOptions conv = D.strided();
+    const std::vector<Tensor> a = D.features(x_hat);  // a_l, whose signs are the masks m_l
+    const auto input = [&](int l) -> const Tensor& { return l == 0 ? x_hat : a[l - 1]; };
+    const auto to_image = [&](ConvOptions options) {
+        options.out = x_hat.dtype();
+        return options;
+    };
+
+    // Backward from ones on the patch map: u_l = m_l . c_l, c_{l-1} = W_l^T u_l, g = c_0.
+    const ConvOptions head{.stride = 1, .pad = 1, .compute = D.compute()};
+    const Shape map{x_hat.dim(0), a.back().dim(1), a.back().dim(2), 1};
+    const Tensor ones = Tensor::full(x_hat.device(), map, x_hat.dtype(), 1);
+    std::vector<Tensor> u(L);
+    Tensor c = conv2d_dgrad(ones, D.src_weight(), map[1], map[2], head);
+    for (int l = L - 1; l >= 0; --l) {
+        u[l] = leaky_relu_backward(c, a[l], D.slope);
+        c = conv2d_dgrad(u[l], D.weight(l), input(l).dim(1), input(l).dim(2),
+                         l == 0 ? to_image(conv) : conv);
+    }
+    ClosedFormPenalty result;
+    result.grad = c;
+
+    // Tangents forward from v: t_l = m_l . (W_l t_{l-1}), no bias; dP/dW_l = wgrad(t_{l-1}, u_l).
+    auto [value, t] = penalty_and_direction(c);
+    result.value = value;
+    for (int l = 0; l < L; ++l) {
+        result.by_weight.push_back(conv2d_wgrad(t, u[l], 4, 4, conv));
+        t = leaky_relu_backward(conv2d(t, D.weight(l), {}, conv), a[l], D.slope);
+    }
+    result.by_src_weight = conv2d_wgrad(t, ones, 3, 3, head);
+    return result;
+}
+
+Tensor interpolate(const Tensor& real, const Tensor& fake, const Tensor& alpha) {
+    const int64_t N = real.dim(0);
+    require(real.shape() == fake.shape() && alpha.shape() == Shape{N} &&
+                real.dtype() == fake.dtype() && real.dtype() == alpha.dtype(),
+            "interpolate", "real {}, fake {}, alpha {} do not belong together",
+            to_string(real.shape()), to_string(fake.shape()), to_string(alpha.shape()));
+    Tensor x_hat = Tensor::empty(real.device(), real.shape(), real.dtype());
+    const auto run = [&]<class T>() {
+        interpolate(real.device().context(), InterpolateArgs<T>{.N = N,
+                                                                .M = real.size() / N,
+                                                                .real = real.data<T>(),
+                                                                .fake = fake.data<T>(),
+                                                                .alpha = alpha.data<T>(),
+                                                                .x_hat = x_hat.data<T>()});
+    };
+    if (real.dtype() == DType::f32)
+        run.operator()<float>();
+    else
+        run.operator()<double>();
+    return x_hat;
+}
+
+}  // namespace sg

@@ -1,0 +1,72 @@
+#include "model/reference_step.h"
+
+namespace sg {
+
+DiscriminatorStep reference_d_step(const StarGan& model, const LossConfig& loss,
+                                   const TrainingBatch& batch) {
+    const auto& [x_real, c_org, c_trg, alpha, group] = batch;
+    DiscriminatorStep step;
+    {
+        const GradMode off(false);  // G does not learn here
+        step.x_fake = model.G.forward(x_real, c_trg);
+    }
+
+    const auto real = model.D.forward(x_real);
+    const auto fake = model.D.forward(step.x_fake);
+    const Tensor loss_real = adversarial_loss_real(loss.gan, real.src);
+    const Tensor loss_fake = adversarial_loss_fake(loss.gan, fake.src);
+    const Tensor loss_cls = classification_loss(model.config.labels, group, real.cls, c_org);
+    Tensor total = add(add(loss_real, loss_fake), affine(loss_cls, loss.lambda_cls));
+
+    if (loss.gan == GanLoss::wgan_gp) {
+        Tensor x_hat = interpolate(x_real, step.x_fake, alpha);
+        x_hat.set_requires_grad();
+        const Penalty penalty = gradient_penalty(model.D, x_hat);
+        total = add(total, affine(penalty.value, loss.lambda_gp));
+        step.loss_gp = penalty.value.item();
+        step.x_hat_grad = penalty.grad.detach();
+        const GradMode off(false);
+        step.gradient_norm = mean(sqrt(sum_rows(mul(penalty.grad, penalty.grad)))).item();
+    }
+
+    step.loss_real = loss_real.item();
+    step.loss_fake = loss_fake.item();
+    step.loss_cls = loss_cls.item();
+    step.grads = grad({total}, model.D.parameters().tensors());
+    return step;
+}
+
+GeneratorStep reference_g_step(const StarGan& model, const LossConfig& loss,
+                               const TrainingBatch& batch) {
+    const auto& [x_real, c_org, c_trg, alpha, group] = batch;
+    GeneratorStep step;
+
+    const Tensor x_fake = model.G.forward(x_real, c_trg);  // original to target
+    const auto fake = model.D.forward(x_fake);
+    const Tensor x_rec = model.G.forward(x_fake, c_org);  // target to original
+    const Tensor loss_fake = adversarial_loss_generator(loss.gan, fake.src);
+    const Tensor loss_cls = classification_loss(model.config.labels, group, fake.cls, c_trg);
+    const Tensor loss_rec = l1_loss(x_real, x_rec);
+    const Tensor total = add(add(loss_fake, affine(loss_cls, loss.lambda_cls)),
+                             affine(loss_rec, loss.lambda_rec));
+
+    step.loss_fake = loss_fake.item();
+    step.loss_cls = loss_cls.item();
+    step.loss_rec = loss_rec.item();
+    step.grads = grad({total}, model.G.parameters().tensors());
+    step.x_fake = x_fake.detach();
+    step.x_rec = x_rec.detach();
+    return step;
+}
+
+void apply(StarGan& model, const DiscriminatorStep& step, double learning_rate,
+           const AdamOptions& adam) {
+    model.D.parameters().adam_step(step.grads, ++model.d_updates, learning_rate, adam);
+}
+
+void apply(StarGan& model, const GeneratorStep& step, double learning_rate,
+           const AdamOptions& adam) {
+    model.G.parameters().adam_step(step.grads, ++model.g_updates, learning_rate, adam);
+}
+
+}  // namespace sg

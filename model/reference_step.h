@@ -1,0 +1,44 @@
+#pragma once
+
+#include "model/stargan.h"
+
+namespace sg {
+
+/// One training batch: images [N,H,W,3], full label vectors [N, label_dim] of the originals and of
+/// the targets, alpha [N] in [0,1) for the penalty, all master type; and which group is known.
+struct TrainingBatch {
+    Tensor x_real, c_org, c_trg, alpha;
+    int group = 0;
+};
+
+/// The D step's losses, unweighted, and everything a test wants to see.
+struct DiscriminatorStep {
+    double loss_real = 0, loss_fake = 0, loss_cls = 0, loss_gp = 0;
+    double gradient_norm = 0;    ///< mean of ||dD/dx_hat|| over the batch; 0 without penalty
+    std::vector<Tensor> grads;   ///< of the weighted sum, one per parameter of D
+    Tensor x_fake, x_hat_grad;   ///< x_hat_grad is undefined without penalty
+};
+
+/// The G step's losses.
+struct GeneratorStep {
+    double loss_fake = 0, loss_cls = 0, loss_rec = 0;
+    std::vector<Tensor> grads;  ///< of the weighted sum, one per parameter of G
+    Tensor x_fake, x_rec;
+};
+
+/// The training step in plain automatic differentiation, in the order of the paper's section 3:
+/// what the fast step is tested against. Neither function changes the model.
+///   L_D = L_adv + lambda_cls L_cls(real) + lambda_gp L_gp
+///   L_G = L_adv + lambda_cls L_cls(fake) + lambda_rec L_rec
+DiscriminatorStep reference_d_step(const StarGan& model, const LossConfig& loss,
+                                   const TrainingBatch& batch);
+GeneratorStep reference_g_step(const StarGan& model, const LossConfig& loss,
+                               const TrainingBatch& batch);
+
+/// Adam updates with a step's gradients; counts them in the model.
+void apply(StarGan& model, const DiscriminatorStep& step, double learning_rate,
+           const AdamOptions& adam);
+void apply(StarGan& model, const GeneratorStep& step, double learning_rate,
+           const AdamOptions& adam);
+
+}  // namespace sg

@@ -1,0 +1,57 @@
+#include <CLI/CLI.hpp>
+
+#include "tools/tool.h"
+#include "train/parity.h"
+
+namespace {
+
+struct Options {
+    std::vector<std::string> files;
+    std::string device = "cpu", precision = "f32";
+    int threads = 0;
+    bool verbose = false;
+};
+
+/// Prints every miss, and every check with --verbose; returns the number of misses.
+int report(const std::string& file, const std::vector<sg::ParityCheck>& checks, bool verbose) {
+    int misses = 0;
+    double worst = 0;
+    std::string worst_name;
+    for (const auto& check : checks) {
+        misses += !check.passed();
+        const double share = check.error / check.tolerance;
+        if (!(share <= worst)) worst = share, worst_name = check.name;
+        if (verbose || !check.passed())
+            fmt::print("  {:4} {:<44} error {:.3e}  tolerance {:.0e}  ({}{})\n",
+                       check.passed() ? "ok" : "MISS", check.name, check.error, check.tolerance,
+                       check.measure, check.widened ? "; near a kink" : "");
+    }
+    fmt::print("{}: {} of {} quantities within tolerance, closest {} at {:.1f} % of its tolerance\n",
+               file, checks.size() - misses, checks.size(), worst_name, 100 * worst);
+    return misses;
+}
+
+int run(int argc, char** argv) {
+    Options options;
+    CLI::App app{"Replays frozen StarGAN training runs (format stargan-parity-1) and compares every "
+                 "loss, gradient and weight with what must result. Exit code 1 on a miss."};
+    app.add_option("files", options.files, "parity files (.safetensors)")->required();
+    app.add_option("--device", options.device, "cpu")->capture_default_str();
+    app.add_option("--precision", options.precision, "f32 or f64")->capture_default_str();
+    app.add_option("--threads", options.threads, "0: one per processor")->capture_default_str();
+    app.add_flag("-v,--verbose", options.verbose, "print every quantity, not only misses");
+    if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
+
+    const auto device = sg::tools::open_device(options.device, options.threads);
+    int misses = 0;
+    for (const std::string& file : options.files)
+        misses += report(file,
+                         sg::run_parity(file, *device,
+                                        sg::precision_from_string(options.precision)),
+                         options.verbose);
+    return misses ? sg::tools::exit_failure : sg::tools::exit_success;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return sg::tools::guarded("sg_parity", run, argc, argv); }

@@ -1,0 +1,44 @@
+#include "tools/tool.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "kernels/common/error.h"
+
+namespace sg::tools {
+
+std::optional<int> parse(CLI::App& app, int argc, char** argv) {
+    app.get_formatter()->column_width(34);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? exit_success : exit_usage;
+    }
+    return std::nullopt;
+}
+
+int guarded(const char* name, int (*run)(int, char**), int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const std::exception& error) {
+        std::fflush(stdout);
+        fmt::print(stderr, "{}: error: {}\n", name, error.what());
+        return exit_failure;
+    }
+}
+
+std::unique_ptr<Device> open_device(const std::string& name, int threads) {
+    require(threads >= 0 && threads <= 4096, "threads", "{} is not a number of threads", threads);
+    if (name == "auto" || name == "cpu") return Device::cpu(threads);
+    if (name == "cuda")
+        throw Error("device", "this build has no CUDA device", "use --device cpu or auto");
+    throw Error("device", fmt::format("'{}' is unknown, this build has: auto, cpu", name));
+}
+
+std::string device_report(const Device& device) {
+    return fmt::format("{} ({}, {} threads, convolutions with {})", device.name(),
+                       cpu_model_name(), const_cast<Device&>(device).context().threads(),
+                       cpu_isa_name());
+}
+
+}  // namespace sg::tools

@@ -1,0 +1,143 @@
+#include "train/data/dataset.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "kernels/common/error.h"
+#include "train/data/shuffle.h"
+
+namespace sg {
+namespace {
+
+constexpr const char* kOperation = "data set";
+
+void add_line(std::string& text, const std::string& name, const std::string& value) {
+    fmt::format_to(std::back_inserter(text), "{:<28} {}\n", name, value);
+}
+
+void add_count(std::string& text, const std::string& name, int64_t count) {
+    if (count > 0) add_line(text, name, std::to_string(count));
+}
+
+std::string range(int low, int high) {
+    return low == high ? std::to_string(low) : fmt::format("{} to {}", low, high);
+}
+
+std::vector<int64_t> all_except(int64_t size, const std::vector<int64_t>& sorted) {
+    std::vector<int64_t> rest;
+    auto next = sorted.begin();
+    for (int64_t i = 0; i < size; ++i) {
+        if (next != sorted.end() && *next == i) {
+            ++next;
+        } else {
+            rest.push_back(i);
+        }
+    }
+    return rest;
+}
+
+std::vector<int64_t> count_labels(const Dataset& dataset, const std::vector<int64_t>& items) {
+    std::vector<float> labels(dataset.label_group().names.size());
+    std::vector<int64_t> counts(labels.size());
+    for (const int64_t item : items) {
+        dataset.read_labels(item, labels);
+        for (size_t i = 0; i < labels.size(); ++i) counts[i] += labels[i] != 0.0f;
+    }
+    return counts;
+}
+
+std::string joined_notes(const DataSummary& summary) {
+    return fmt::format("{}", fmt::join(summary.notes, "; "));
+}
+
+void refuse_single_label(const Dataset& dataset) {
+    const LabelGroup& group = dataset.label_group();
+    const std::string& source = dataset.summary().source;
+    require(group.dim() > 0, kOperation, "{}: no label to learn", source);
+    // One attribute that is on or off is a task; one class is not.
+    if (group.kind != LabelKind::one_hot || group.dim() > 1) return;
+    throw Error(kOperation,
+                fmt::format("{}: only one class found ('{}'), expected at least two", source,
+                            group.names[0]),
+                fmt::format("every sub-folder is one class: give the folder that holds the class "
+                            "folders (or its train/ and test/), not the folder above it; did you "
+                            "mean its sub-folder '{}'?",
+                            group.names[0]));
+}
+
+void refuse_constant_label(const Dataset& dataset, const std::vector<int64_t>& train) {
+    const LabelGroup& group = dataset.label_group();
+    const std::vector<int64_t> counts = count_labels(dataset, train);
+    for (int i = 0; i < group.dim(); ++i) {
+        if (counts[i] != 0 && counts[i] != int64_t(train.size())) continue;
+        throw Error(kOperation,
+                    fmt::format("{}: label '{}' belongs to {} of {} training images, expected some "
+                                "with it and some without",
+                                dataset.summary().source, group.names[i], counts[i], train.size()),
+                    "a label that never changes cannot be learned: leave it out or add images");
+    }
+}
+
+}  // namespace
+
+std::string to_string(const DataSummary& summary, const LabelGroup& group) {
+    std::string text;
+    add_line(text, "source", summary.source);
+    add_line(text, "images", std::to_string(summary.images));
+    if (summary.images > 0) {
+        add_line(text, "width x height",
+                 fmt::format("{} x {} pixels", range(summary.min_width, summary.max_width),
+                             range(summary.min_height, summary.max_height)));
+    }
+    add_line(text, "labels", fmt::format("{} ({})", group.dim(), to_string(group.kind)));
+    for (size_t i = 0; i < group.names.size() && i < summary.label_counts.size(); ++i) {
+        const double share = summary.images > 0 ? 100.0 / double(summary.images) : 0.0;
+        add_line(text, "  " + group.names[i],
+                 fmt::format("{} ({:.1f} %)", summary.label_counts[i],
+                             share * double(summary.label_counts[i])));
+    }
+    add_count(text, "files that do not decode", summary.skipped_corrupt);
+    add_count(text, "rows without image", summary.rows_without_image);
+    add_count(text, "images without row", summary.images_without_row);
+    add_count(text, "files that are no images", summary.skipped_other);
+    for (const std::string& note : summary.notes) add_line(text, "note", note);
+    return text;
+}
+
+Split make_split(const Dataset& dataset, int64_t test_count, uint64_t seed) {
+    Split split;
+    split.test = dataset.fixed_test_items();
+    if (split.test.empty()) {
+        const int64_t count = std::clamp<int64_t>(test_count, 0, dataset.size() / 2);
+        split.test = permutation({seed, RngPurpose::split, 0}, dataset.size());
+        split.test.resize(size_t(count));
+    }
+    std::sort(split.test.begin(), split.test.end());
+    split.train = all_except(dataset.size(), split.test);
+    return split;
+}
+
+void require_trainable(const Dataset& dataset, const Split& split, int batch) {
+    const DataSummary& summary = dataset.summary();
+    require(batch > 0, kOperation, "batch is {}, expected at least 1", batch);
+    if (dataset.size() == 0) {
+        throw Error(kOperation,
+                    fmt::format("{}: no usable image ({} do not decode, {} rows without image, {} "
+                                "files are no images)",
+                                summary.source, summary.skipped_corrupt, summary.rows_without_image,
+                                summary.skipped_other),
+                    joined_notes(summary));
+    }
+    refuse_single_label(dataset);
+    if (int64_t(split.train.size()) < batch) {
+        throw Error(kOperation,
+                    fmt::format("{}: {} training images ({} held out) do not fill a batch of {}",
+                                summary.source, split.train.size(), split.test.size(), batch),
+                    "use a smaller batch, hold out fewer images or add some");
+    }
+    refuse_constant_label(dataset, split.train);
+}
+
+}  // namespace sg

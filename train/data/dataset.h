@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/labels.h"
+
+namespace sg {
+
+/// Size of the images that training sees, in pixels.
+struct ImageSize {
+    int height = 128;
+    int width = 128;
+    bool operator==(const ImageSize&) const = default;
+};
+
+/// What a data set found on disk and what it left out, before training starts.
+struct DataSummary {
+    std::string source;                     ///< "celeba /data/img (list_attr_celeba.txt)"
+    int64_t images = 0;                     ///< usable items
+    std::vector<int64_t> label_counts;      ///< per label, how many items have it
+    int min_height = 0, max_height = 0;     ///< source sizes found, in pixels
+    int min_width = 0, max_width = 0;
+    int64_t skipped_corrupt = 0;            ///< files that do not decode
+    int64_t rows_without_image = 0;         ///< celeba: listed, not on disk
+    int64_t images_without_row = 0;         ///< celeba: on disk, not listed
+    int64_t skipped_other = 0;              ///< files that are no images
+    std::vector<std::string> notes;         ///< one line each: what was tolerated, named files
+};
+
+/// Human-readable table of a summary, one fact a line, ending in a newline.
+std::string to_string(const DataSummary& summary, const LabelGroup& group);
+
+/// A list of labelled images. Items are numbered 0 .. size()-1 in an order that depends on the
+/// files only. All const members may be called from several threads at once.
+class Dataset {
+  public:
+    virtual ~Dataset() = default;
+
+    virtual const LabelGroup& label_group() const = 0;
+    virtual const DataSummary& summary() const = 0;
+    virtual int64_t size() const = 0;
+    /// Stable name of an item: path relative to the root, or "synth/000123".
+    virtual std::string item_name(int64_t index) const = 0;
+    /// Labels of an item as 0/1, label_group().dim() floats.
+    virtual void read_labels(int64_t index, std::span<float> labels) const = 0;
+    /// Decodes, centre-crops and resizes an item to `size`: RGB bytes, HWC, height*width*3.
+    /// Throws Error naming the file if it cannot be decoded.
+    virtual void read_image(int64_t index, ImageSize size, std::span<uint8_t> pixels) const = 0;
+    /// Items that the layout on disk itself marks as held out (root/test/...); empty if it does not.
+    virtual std::vector<int64_t> fixed_test_items() const { return {}; }
+};
+
+/// Which items train and which are held out. Disjoint, both sorted.
+struct Split {
+    std::vector<int64_t> train;
+    std::vector<int64_t> test;
+};
+
+/// The data set's own test items if it marks any, else `test_count` items drawn by Philox from
+/// `seed` (a function of seed, size and test_count alone). test_count is clamped to size()/2.
+Split make_split(const Dataset& dataset, int64_t test_count, uint64_t seed);
+
+/// Refuses data that cannot train: no image, one label only, a label that every or no training item
+/// has, fewer training items than `batch`. Throws Error with the reason and the counts.
+void require_trainable(const Dataset& dataset, const Split& split, int batch);
+
+}  // namespace sg

@@ -1,0 +1,181 @@
+#include "train/data/file_dataset.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <utility>
+
+#include "kernels/common/error.h"
+#include "train/data/image_io.h"
+#include "train/data/preprocess.h"
+
+namespace sg {
+namespace {
+
+constexpr const char* kOperation = "data set";
+constexpr size_t kNamedFiles = 10;  // a longer list would bury the rest of the summary
+
+std::string join_path(const std::string& root, const std::string& name) {
+    return root.ends_with('/') ? root + name : root + "/" + name;
+}
+
+class FileDataset final : public Dataset {
+  public:
+    FileDataset(FileList list, DataSummary summary, int crop)
+        : list_(std::move(list)), summary_(std::move(summary)), crop_(crop) {}
+
+    const LabelGroup& label_group() const override { return list_.group; }
+    const DataSummary& summary() const override { return summary_; }
+    int64_t size() const override { return int64_t(list_.names.size()); }
+
+    std::string item_name(int64_t index) const override { return list_.names[check(index)]; }
+
+    void read_labels(int64_t index, std::span<float> labels) const override {
+        const size_t dim = list_.group.names.size();
+        require(labels.size() == dim, kOperation, "{} floats given for {} labels", labels.size(),
+                dim);
+        std::copy_n(list_.labels.begin() + check(index) * dim, dim, labels.begin());
+    }
+
+    void read_image(int64_t index, ImageSize size, std::span<uint8_t> pixels) const override {
+        const Image file = read_image_file(join_path(list_.root, list_.names[check(index)]));
+        const Image image = preprocess(file, crop_, size);
+        require(pixels.size() == image.pixels.size(), kOperation,
+                "{} bytes given for {}x{} RGB pixels", pixels.size(), size.width, size.height);
+        std::copy(image.pixels.begin(), image.pixels.end(), pixels.begin());
+    }
+
+    std::vector<int64_t> fixed_test_items() const override {
+        std::vector<int64_t> items;
+        for (size_t i = 0; i < list_.held_out.size(); ++i) {
+            if (list_.held_out[i]) items.push_back(int64_t(i));
+        }
+        return items;
+    }
+
+  private:
+    size_t check(int64_t index) const {
+        require(index >= 0 && index < size(), kOperation, "item {} is outside 0 to {}", index,
+                size() - 1);
+        return size_t(index);
+    }
+
+    FileList list_;
+    DataSummary summary_;
+    int crop_;
+};
+
+struct Finding {
+    ImageInfo info;
+    std::string fault;  // empty if the file is good
+};
+
+Finding inspect(const std::string& path, bool verify_all) {
+    try {
+        if (!verify_all) return {probe_image_file(path), {}};
+        const Image image = read_image_file(path);
+        return {{image.height, image.width}, {}};
+    } catch (const Error& error) {
+        return {{}, error.fact()};
+    } catch (const std::exception& error) {  // out of memory
+        return {{}, fmt::format("{}: {}", path, error.what())};
+    }
+}
+
+std::vector<Finding> inspect_all(const FileList& list, const FileScanOptions& options) {
+    std::vector<Finding> findings(list.names.size());
+    std::atomic<size_t> next{0};
+    const auto work = [&] {
+        for (size_t i = next++; i < findings.size(); i = next++) {
+            findings[i] = inspect(join_path(list.root, list.names[i]), options.verify_all);
+        }
+    };
+    const int cores = int(std::max(1u, std::thread::hardware_concurrency()));
+    const int threads = options.threads > 0 ? options.threads : cores;
+    std::vector<std::jthread> pool;  // joins on every way out
+    for (int i = 1; i < threads; ++i) pool.emplace_back(work);
+    work();
+    pool.clear();
+    return findings;
+}
+
+// Moves the good items to the front, in order.
+void drop_faulty(FileList& list, std::vector<Finding>& findings) {
+    const size_t dim = list.group.names.size();
+    size_t kept = 0;
+    for (size_t i = 0; i < findings.size(); ++i) {
+        if (!findings[i].fault.empty()) continue;
+        if (kept != i) {
+            list.names[kept] = std::move(list.names[i]);
+            std::copy_n(list.labels.begin() + i * dim, dim, list.labels.begin() + kept * dim);
+            if (!list.held_out.empty()) list.held_out[kept] = list.held_out[i];
+            findings[kept] = std::move(findings[i]);
+        }
+        ++kept;
+    }
+    list.names.resize(kept);
+    list.labels.resize(kept * dim);
+    if (!list.held_out.empty()) list.held_out.resize(kept);
+    findings.resize(kept);
+}
+
+void note_faulty(const std::vector<Finding>& findings, DataSummary& summary) {
+    size_t count = 0;
+    for (const Finding& finding : findings) {
+        if (finding.fault.empty() || ++count > kNamedFiles) continue;
+        summary.notes.push_back("skipped " + finding.fault);
+    }
+    summary.skipped_corrupt += int64_t(count);
+    if (count > kNamedFiles) {
+        summary.notes.push_back(
+            fmt::format("skipped {} more files that do not decode", count - kNamedFiles));
+    }
+}
+
+void measure(const FileList& list, const std::vector<Finding>& good, int crop,
+             DataSummary& summary) {
+    const size_t dim = list.group.names.size();
+    summary.images = int64_t(good.size());
+    summary.label_counts.assign(dim, 0);
+    for (size_t i = 0; i < list.labels.size(); ++i) summary.label_counts[i % dim] += list.labels[i];
+    int64_t small = 0;
+    for (size_t i = 0; i < good.size(); ++i) {
+        const auto [height, width] = good[i].info;
+        summary.min_height = i == 0 ? height : std::min(summary.min_height, height);
+        summary.max_height = std::max(summary.max_height, height);
+        summary.min_width = i == 0 ? width : std::min(summary.min_width, width);
+        summary.max_width = std::max(summary.max_width, width);
+        small += std::min(height, width) < crop;
+    }
+    if (small == 0) return;
+    summary.notes.push_back(
+        fmt::format("{} of {} images are smaller than the crop of {} pixels: "
+                    "their largest centred rectangle is used",
+                    small, good.size(), crop));
+}
+
+void check_list(const FileList& list, const FileScanOptions& options) {
+    const size_t count = list.names.size(), dim = list.group.names.size();
+    require(list.labels.size() == count * dim, kOperation, "{} label values given for {} x {}",
+            list.labels.size(), count, dim);
+    require(list.held_out.empty() || list.held_out.size() == count, kOperation,
+            "{} test marks given for {} files", list.held_out.size(), count);
+    require(options.crop >= 0, kOperation, "crop is {} pixels, expected 0 (none) or more",
+            options.crop);
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> make_file_dataset(FileList list, DataSummary summary,
+                                           const FileScanOptions& options) {
+    check_list(list, options);
+    std::vector<Finding> findings = inspect_all(list, options);
+    note_faulty(findings, summary);
+    drop_faulty(list, findings);
+    measure(list, findings, options.crop, summary);
+    return std::make_unique<FileDataset>(std::move(list), std::move(summary), options.crop);
+}
+
+}  // namespace sg

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace sg {
+
+/// The bytes of a regular file. Throws Error(operation) naming the path and the reason: missing, no
+/// regular file, no permission, or longer than `max_bytes`.
+std::vector<uint8_t> read_file(const char* operation, const std::string& path, int64_t max_bytes);
+
+/// The first `bytes` bytes of a regular file (fewer if it is shorter). Throws as read_file.
+std::vector<uint8_t> read_file_start(const char* operation, const std::string& path, int64_t bytes);
+
+/// Writes under a temporary name in the same directory, then renames, so a reader never sees half a
+/// file. Throws Error(operation) naming the path; nothing is left behind.
+void write_file(const char* operation, const std::string& path, std::span<const uint8_t> bytes);
+
+/// Image files below a directory, by their extension (case-insensitive; not opened).
+struct FoundFiles {
+    std::vector<std::string> images;  ///< relative to the directory, '/' between parts, sorted
+    int64_t other = 0;                ///< files that are no images, or of a kind we do not decode
+    std::vector<std::string> notes;   ///< one line for every unsupported image extension met
+};
+
+/// Searches `directory` and all below it. Hidden names are ignored, symbolic links are followed,
+/// one that leads back to a parent is not. Throws Error(operation) naming a directory that is
+/// missing or cannot be read.
+FoundFiles find_images(const char* operation, const std::string& directory);
+
+/// Names of the sub-directories (links to directories included, hidden ones not), sorted.
+std::vector<std::string> list_directories(const char* operation, const std::string& directory);
+
+}  // namespace sg
