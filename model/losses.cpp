@@ -1,5 +1,7 @@
 #include "model/losses.h"
 
+#include <algorithm>
+
 #include "kernels/gradient_penalty/gradient_penalty.h"
 
 namespace sg {
@@ -44,6 +46,24 @@ Tensor classification_loss(const LabelLayout& layout, int group, const Tensor& l
     const Tensor target = slice_columns(labels, begin, dim);
     return layout.groups[group].kind == LabelKind::multi_label ? bce_with_logits(known, target)
                                                                : cross_entropy(known, target);
+}
+
+double classification_accuracy(const LabelLayout& layout, int group, const Tensor& logits,
+                               const Tensor& labels) {
+    const GradMode off(false);
+    const int64_t begin = layout.offset(group), dim = layout.groups[group].dim();
+    const auto predicted = slice_columns(logits, begin, dim).to_host();
+    const auto target = slice_columns(labels, begin, dim).to_host();
+    const int64_t rows = logits.dim(0);
+    int64_t right = 0;
+    if (layout.groups[group].kind == LabelKind::multi_label) {
+        for (size_t i = 0; i < target.size(); ++i) right += (predicted[i] > 0) == (target[i] > 0.5);
+        return double(right) / double(target.size());
+    }
+    const auto largest = [dim](const double* row) { return std::max_element(row, row + dim) - row; };
+    for (int64_t n = 0; n < rows; ++n)
+        right += largest(&predicted[n * dim]) == largest(&target[n * dim]);
+    return double(right) / double(rows);
 }
 
 Penalty gradient_penalty(const Discriminator& D, const Tensor& x_hat) {

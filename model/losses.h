@@ -34,6 +34,11 @@ Tensor adversarial_loss_generator(GanLoss gan, const Tensor& src);  ///< G's
 Tensor classification_loss(const LabelLayout& layout, int group, const Tensor& logits,
                            const Tensor& labels);
 
+/// Share of the known group's labels that the logits predict: for multi-label every attribute
+/// counts (logit > 0), for one-hot every image (largest logit).
+double classification_accuracy(const LabelLayout& layout, int group, const Tensor& logits,
+                               const Tensor& labels);
+
 /// WGAN-GP's penalty as the reference implementation has it: the gradient of the *sum* over the
 /// patch map, its norm per image, the mean over images of (norm - 1)^2. Recorded, so that its own
 /// gradient comes from double backward.

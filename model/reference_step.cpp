@@ -29,6 +29,7 @@ DiscriminatorStep reference_d_step(const StarGan& model, const LossConfig& loss,
         step.gradient_norm = mean(sqrt(sum_rows(mul(penalty.grad, penalty.grad)))).item();
     }
 
+    step.real_logits = real.cls.detach();
     step.loss_real = loss_real.item();
     step.loss_fake = loss_fake.item();
     step.loss_cls = loss_cls.item();
@@ -54,6 +55,7 @@ GeneratorStep reference_g_step(const StarGan& model, const LossConfig& loss,
     step.loss_cls = loss_cls.item();
     step.loss_rec = loss_rec.item();
     step.grads = grad({total}, model.G.parameters().tensors());
+    step.fake_logits = fake.cls.detach();
     step.x_fake = x_fake.detach();
     step.x_rec = x_rec.detach();
     return step;

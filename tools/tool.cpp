@@ -7,14 +7,27 @@
 
 namespace sg::tools {
 
-std::optional<int> parse(CLI::App& app, int argc, char** argv) {
+namespace {
+
+template <class... Arguments>
+std::optional<int> parse_with(CLI::App& app, Arguments&&... arguments) {
     app.get_formatter()->column_width(34);
     try {
-        app.parse(argc, argv);
+        app.parse(std::forward<Arguments>(arguments)...);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? exit_success : exit_usage;
     }
     return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<int> parse(CLI::App& app, int argc, char** argv) {
+    return parse_with(app, argc, argv);
+}
+
+std::optional<int> parse(CLI::App& app, std::vector<std::string> reversed) {
+    return parse_with(app, std::move(reversed));
 }
 
 int guarded(const char* name, int (*run)(int, char**), int argc, char** argv) {

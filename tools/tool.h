@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/device.h"
 
@@ -19,6 +20,8 @@ inline constexpr int exit_usage = 2;    ///< the command line makes no sense
 
 /// Parses argv; a value means "stop with this exit code" (help was printed, or the usage error).
 std::optional<int> parse(CLI::App& app, int argc, char** argv);
+/// The same for arguments in reverse order, without the program's name.
+std::optional<int> parse(CLI::App& app, std::vector<std::string> reversed);
 
 /// Runs a tool: prints "NAME: error: ..." for an exception and turns it into an exit code.
 int guarded(const char* name, int (*run)(int, char**), int argc, char** argv);

@@ -1,0 +1,153 @@
+#include "benchmarks/step_benchmark.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "kernels/common/philox.h"
+
+namespace sg {
+
+namespace {
+
+constexpr uint64_t seed = 0;
+constexpr double learning_rate = 1e-4;
+constexpr double mib = 1024.0 * 1024.0;
+
+ModelConfig model_config(const StepBenchmark& b) {
+    LabelGroup group{.name = "synthetic", .kind = LabelKind::multi_label, .names = {}};
+    for (int i = 0; i < b.labels; ++i) group.names.push_back(fmt::format("label_{}", i));
+    return {.height = b.image_size,
+            .width = b.image_size,
+            .g_conv_dim = b.g_conv_dim,
+            .g_repeat_num = b.g_repeat_num,
+            .d_conv_dim = b.d_conv_dim,
+            .d_repeat_num = b.d_repeat_num,
+            .labels = {.groups = {group}}};
+}
+
+/// value(i) for every element of a new tensor.
+template <class Value>
+Tensor fill(Device& device, const Shape& shape, DType dtype, const Value& value) {
+    std::vector<float> values(element_count(shape));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = value(i);
+    return Tensor::from_host(device, shape, std::span<const float>(values), dtype);
+}
+
+/// Images uniform in [-1, 1), any label on or off; an image's target is its neighbour's label.
+TrainingBatch random_batch(Device& device, const StepBenchmark& b) {
+    const DType dtype = master_type(b.precision);
+    const int64_t n = b.batch_size, side = b.image_size;
+    const Rng images{.seed = seed, .purpose = RngPurpose::test};
+    const Rng labels{.seed = seed, .purpose = RngPurpose::target_labels};
+    const Rng alphas{.seed = seed, .purpose = RngPurpose::gp_alpha};
+    const auto label = [&](uint64_t i) { return float(labels.below(i % (n * b.labels), 2)); };
+    return {
+        .x_real = fill(device, {n, side, side, 3}, dtype,
+                       [&](uint64_t i) { return 2 * images.uniform(i) - 1; }),
+        .c_org = fill(device, {n, b.labels}, dtype, label),
+        .c_trg =
+            fill(device, {n, b.labels}, dtype, [&](uint64_t i) { return label(i + b.labels); }),
+        .alpha = fill(device, {n}, dtype, [&](uint64_t i) { return alphas.uniform(i); }),
+    };
+}
+
+void check_finite(const char* step, std::initializer_list<double> losses) {
+    for (const double loss : losses)
+        require(std::isfinite(loss), "benchmark", "the {} step has a loss of {}", step, loss);
+}
+
+void d_step(StarGan& model, const TrainingBatch& batch) {
+    const auto step = reference_d_step(model, {}, batch);
+    apply(model, step, learning_rate, {});
+    check_finite("D", {step.loss_real, step.loss_fake, step.loss_cls, step.loss_gp});
+}
+
+void g_step(StarGan& model, const TrainingBatch& batch) {
+    const auto step = reference_g_step(model, {}, batch);
+    apply(model, step, learning_rate, {});
+    check_finite("G", {step.loss_fake, step.loss_cls, step.loss_rec});
+}
+
+template <class Step>
+double milliseconds(const Step& step) {
+    const auto start = std::chrono::steady_clock::now();
+    step();
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+        .count();
+}
+
+double peak_rss_mb() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return double(usage.ru_maxrss) / 1024;  // Linux counts in KiB
+}
+
+}  // namespace
+
+StepTime summarise(std::vector<double> times) {
+    require(!times.empty(), "benchmark", "no times to summarise");
+    std::sort(times.begin(), times.end());
+    const size_t half = times.size() / 2;
+    const double median = times.size() % 2 ? times[half] : (times[half - 1] + times[half]) / 2;
+    return {.median = median, .min = times.front(), .max = times.back()};
+}
+
+StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& b) {
+    require(b.batch_size >= 1 && b.labels >= 1 && b.n_critic >= 1, "benchmark",
+            "batch size {}, labels {} and n_critic {} must be at least 1", b.batch_size, b.labels,
+            b.n_critic);
+    require(b.warmup >= 0 && b.repeats >= 1, "benchmark", "{} repeats after {} to warm up",
+            b.repeats, b.warmup);
+    StarGan model(device, model_config(b), b.precision);
+    initialise(model, seed);
+    const TrainingBatch batch = random_batch(device, b);
+
+    std::vector<double> d_times, g_times;
+    for (int i = 0; i < b.warmup + b.repeats; ++i) {
+        const double d = milliseconds([&] { d_step(model, batch); });
+        const double g = milliseconds([&] { g_step(model, batch); });
+        if (i < b.warmup) continue;
+        d_times.push_back(d);
+        g_times.push_back(g);
+    }
+    StepBenchmarkResult result{.d_step = summarise(d_times), .g_step = summarise(g_times)};
+    result.iteration_ms = (b.n_critic * result.d_step.median + result.g_step.median) / b.n_critic;
+    result.tensor_peak_mb = double(device.arena().peak_bytes()) / mib;
+    result.peak_rss_mb = peak_rss_mb();
+    return result;
+}
+
+nlohmann::json to_json(Device& device, const StepBenchmark& b, const StepBenchmarkResult& result) {
+    return {
+        {"d_step_ms", result.d_step.median},
+        {"g_step_ms", result.g_step.median},
+        {"iteration_ms", result.iteration_ms},
+        {"d_step_min_ms", result.d_step.min},
+        {"g_step_min_ms", result.g_step.min},
+        {"d_step_max_ms", result.d_step.max},
+        {"g_step_max_ms", result.g_step.max},
+        {"peak_rss_mb", result.peak_rss_mb},
+        {"tensor_peak_mb", result.tensor_peak_mb},
+        {"threads", device.context().threads()},
+        {"device", device.name()},
+        {"device_name", cpu_model_name()},
+        {"isa", cpu_isa_name()},
+        {"precision", to_string(b.precision)},
+        {"warmup", b.warmup},
+        {"repeats", b.repeats},
+        {"config",
+         {{"image_size", b.image_size},
+          {"batch", b.batch_size},
+          {"labels", b.labels},
+          {"g_conv_dim", b.g_conv_dim},
+          {"d_conv_dim", b.d_conv_dim},
+          {"g_repeat", b.g_repeat_num},
+          {"d_repeat", b.d_repeat_num},
+          {"n_critic", b.n_critic}}},
+    };
+}
+
+}  // namespace sg

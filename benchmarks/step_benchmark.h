@@ -1,0 +1,45 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "model/reference_step.h"
+
+namespace sg {
+
+/// What `sg_bench step` measures. One synthetic batch, one multi-label group.
+struct StepBenchmark {
+    int image_size = 64;
+    int batch_size = 16;
+    int labels = 5;
+    int g_conv_dim = 16, d_conv_dim = 16;
+    int g_repeat_num = 3, d_repeat_num = 4;
+    int n_critic = 5;
+    Precision precision = Precision::f32;
+    int warmup = 3;    ///< untimed pairs of steps: primitives are built, memory is taken
+    int repeats = 10;  ///< timed pairs of steps
+};
+
+/// Statistics of one step's times in milliseconds.
+struct StepTime {
+    double median = 0, min = 0, max = 0;
+};
+StepTime summarise(std::vector<double> milliseconds);
+
+struct StepBenchmarkResult {
+    StepTime d_step, g_step;
+    double iteration_ms = 0;    ///< per D update: (n_critic d + g) / n_critic, of the medians
+    double tensor_peak_mb = 0;  ///< most memory ever in tensors
+    double peak_rss_mb = 0;     ///< most memory the process ever had
+};
+
+/// Times whole steps, update included, D and G in turn, on a freshly initialised model. Random
+/// numbers are fixed, so every run does the same work. Throws Error if a loss is not finite.
+StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& benchmark);
+
+/// The report that `sg_bench step --json` writes; its names are those of the PyTorch peer.
+nlohmann::json to_json(Device& device, const StepBenchmark& benchmark,
+                       const StepBenchmarkResult& result);
+
+}  // namespace sg

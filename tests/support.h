@@ -1,0 +1,127 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernels/common/bf16.h"
+#include "kernels/common/error.h"
+#include "kernels/common/philox.h"
+#include "tests/catch.h"
+
+namespace sg::testing {
+
+/// `count` values in [low, high), a function of the seed.
+inline std::vector<double> uniform(int64_t count, uint64_t seed, double low = -1, double high = 1) {
+    const Rng rng{.seed = seed};
+    std::vector<double> values(count);
+    for (int64_t i = 0; i < count; ++i) values[i] = low + (high - low) * rng.uniform(i);
+    return values;
+}
+
+/// As `uniform` in [-1, 1), but at least `gap` away from zero: no kink lies within a difference.
+inline std::vector<double> away_from_zero(int64_t count, uint64_t seed, double gap = 0.1) {
+    auto values = uniform(count, seed);
+    for (double& v : values) v = v < 0 ? v * (1 - gap) - gap : v * (1 - gap) + gap;
+    return values;
+}
+
+template <class T>
+std::vector<T> to(const std::vector<double>& values) {
+    std::vector<T> result;
+    for (double v : values) result.push_back(T(acc_t<T>(v)));
+    return result;
+}
+template <class T>
+std::vector<double> to_double(const std::vector<T>& values) {
+    std::vector<double> result;
+    for (const T& v : values) result.push_back(double(acc_t<T>(v)));
+    return result;
+}
+/// The values as T stores them.
+template <class T>
+std::vector<double> rounded(const std::vector<double>& values) {
+    return to_double(to<T>(values));
+}
+
+/// A kernel's output: starts as NaN, so that an element left out is seen, between sentinels, so
+/// that one written outside is.
+template <class T>
+class Output {
+  public:
+    explicit Output(int64_t count) : all_(count + 2 * margin, sentinel()) {
+        std::fill_n(data(), count, T(std::numeric_limits<float>::quiet_NaN()));
+    }
+
+    T* data() { return all_.data() + margin; }
+    operator T*() { return data(); }  // NOLINT: kernels take pointers
+    int64_t size() const { return int64_t(all_.size()) - 2 * margin; }
+    std::vector<T> values() const { return {all_.begin() + margin, all_.end() - margin}; }
+    /// The values as f64, after checking the sentinels.
+    std::vector<double> get() const {
+        const auto kept = [](T v) { return float(v) == float(sentinel()); };
+        CHECK(std::all_of(all_.begin(), all_.begin() + margin, kept));
+        CHECK(std::all_of(all_.end() - margin, all_.end(), kept));
+        return to_double(values());
+    }
+
+  private:
+    static constexpr int64_t margin = 37;  // no multiple of a vector: outputs are unaligned
+    static T sentinel() { return T(-12345.0f); }
+
+    std::vector<T> all_;
+};
+
+/// Largest |a - b| in units of the largest |b|; NaN counts as infinite.
+inline double max_error(const std::vector<double>& a, const std::vector<double>& b) {
+    REQUIRE(a.size() == b.size());
+    double error = 0, scale = 0;
+    for (size_t i = 0; i < a.size(); ++i) {
+        const double difference = std::abs(a[i] - b[i]);
+        if (std::isnan(difference)) return std::numeric_limits<double>::infinity();
+        error = std::max(error, difference);
+        scale = std::max(scale, std::abs(b[i]));
+    }
+    return scale > 0 ? error / scale : error;
+}
+
+/// Half a unit in the last place of 1: what one rounding to T costs.
+template <class T>
+constexpr double half_ulp = 0x1p-24;
+template <>
+inline constexpr double half_ulp<bf16> = 0x1p-9;
+template <>
+inline constexpr double half_ulp<double> = 0x1p-53;
+
+template <class T>
+bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+}
+
+/// What body() throws as sg::Error; "" and a failed check if it does not.
+template <class Body>
+std::string error_of(const Body& body) {
+    try {
+        body();
+    } catch (const Error& error) {
+        return error.what();
+    }
+    FAIL_CHECK("expected sg::Error");
+    return {};
+}
+
+/// body() must throw sg::Error whose text holds all of `parts`.
+template <class Body>
+void expect_error(const Body& body, const std::vector<std::string>& parts) {
+    const std::string text = error_of(body);
+    for (const std::string& part : parts) {
+        INFO("\"" << text << "\" should mention \"" << part << "\"");
+        CHECK(text.find(part) != std::string::npos);
+    }
+}
+
+}  // namespace sg::testing

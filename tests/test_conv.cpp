@@ -1,0 +1,159 @@
+#include <omp.h>
+
+#include "engine/device.h"
+#include "tests/conv_cases.h"
+
+using namespace sg;
+using namespace sg::testing;
+
+namespace {
+
+/// Worst |computed - exact| in units of what rounding allows: a few roundings of the sum's terms
+/// and one of the result. At most 1.
+template <class Sum, class Out>
+double excess(const std::vector<double>& computed, const Sums& exact) {
+    constexpr double roundings = 8;  // f32 sums of up to 10^4 random terms stay below 5
+    double worst = 0;
+    for (size_t i = 0; i < computed.size(); ++i) {
+        const double allowed = roundings * half_ulp<Sum> * exact.magnitude[i] +
+                               1.01 * half_ulp<Out> * std::abs(exact.value[i]);
+        const double error = std::abs(computed[i] - exact.value[i]);
+        if (!(error <= allowed)) worst = std::max(worst, allowed > 0 ? error / allowed : 1e30);
+        if (std::isnan(error)) worst = std::numeric_limits<double>::infinity();
+    }
+    return worst;
+}
+
+template <class T, class Out>
+void check_passes(CpuContext& context, const ConvShape& s, const Operands<T>& o,
+                  const ConvReference& plain, const ConvReference& biased) {
+    using A = acc_t<T>;
+    CHECK(excess<A, Out>(forward<Out>(context, s, o, false), plain.y) <= 1);
+    CHECK(excess<A, Out>(forward<Out>(context, s, o, true), biased.y) <= 1);
+    CHECK(excess<A, Out>(dgrad<Out>(context, s, o), plain.grad_x) <= 1);
+}
+
+template <class T>
+void check_shape(CpuContext& context, const ConvShape& s) {
+    using A = acc_t<T>;
+    const Operands<T> o(s);
+    // Weights are rounded to T inside; the bias is not.
+    const ConvReference plain(s, to_double(o.x), rounded<T>(to_double(o.w)), to_double(o.grad_y));
+    ConvReference biased = plain;
+    biased.add_bias(to_double(o.bias));
+    check_passes<T, T>(context, s, o, plain, biased);
+    if constexpr (std::is_same_v<T, bf16>) check_passes<T, float>(context, s, o, plain, biased);
+    CHECK(excess<A, A>(wgrad(context, s, o), plain.grad_w) <= 1);
+}
+
+bool bf16_runs() {
+    if (cpu_bf16_support() != Bf16Support::none) return true;
+    WARN("bf16 convolution is not checked: this processor cannot run it");
+    return false;
+}
+
+/// All three passes of `s` on `threads` threads, each in a context of its own and wgrad first: no
+/// pass may rely on settings that another leaves behind. f64 holds every value exactly.
+template <class T>
+std::vector<std::vector<double>> all_passes(const ConvShape& s, int threads) {
+    const Operands<T> o(s);
+    CpuContext first(threads), second(threads), third(threads);
+    auto grad_w = wgrad(first, s, o);
+    return {std::move(grad_w), forward<T>(second, s, o, true), dgrad<T>(third, s, o)};
+}
+
+const std::vector<ConvShape> kThreadShapes = {
+    {.N = 1, .H = 17, .W = 19, .C = 5, .K = 33, .R = 3, .S = 3, .stride = 1, .pad = 1},
+    {.N = 3, .H = 32, .W = 32, .C = 3, .K = 64, .R = 4, .S = 4, .stride = 2, .pad = 1},
+    {.N = 17, .H = 8, .W = 8, .C = 64, .K = 64, .R = 3, .S = 3, .stride = 1, .pad = 1},
+    {.N = 4, .H = 32, .W = 32, .C = 64, .K = 3, .R = 7, .S = 7, .stride = 1, .pad = 3},
+    {.N = 5, .H = 4, .W = 4, .C = 128, .K = 1, .R = 3, .S = 3, .stride = 1, .pad = 1},
+    {.N = 16, .H = 2, .W = 2, .C = 256, .K = 5, .R = 2, .S = 2, .stride = 1, .pad = 0}};
+
+}  // namespace
+
+TEST_CASE("convolution equals the textbook loops", "[conv]") {
+    CpuContext context(2);
+    const bool bf16_too = bf16_runs();
+    std::vector<ConvShape> shapes = kLayers;
+    for (uint32_t i = 0; i < 150; ++i) shapes.push_back(sample(i));
+    for (const ConvShape& s : shapes) {
+        INFO(to_string(s));
+        check_shape<float>(context, s);
+        if (bf16_too) check_shape<bf16>(context, s);
+        check_shape<double>(context, s);
+    }
+}
+
+TEST_CASE("the three passes of convolution are each other's adjoints", "[conv]") {
+    const ConvShape s{
+        .N = 2, .H = 9, .W = 7, .C = 5, .K = 6, .R = 4, .S = 3, .stride = 2, .pad = 1};
+    CpuContext context(2);
+    const Operands<double> o(s);
+    const auto y = forward<double>(context, s, o, false), grad_x = dgrad<double>(context, s, o);
+    const auto grad_w = wgrad(context, s, o);
+    const auto dot = [](const auto& a, const auto& b) {
+        double sum = 0;
+        for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+        return sum;
+    };
+    CHECK(dot(grad_x, o.x) == Approx(dot(y, o.grad_y)).epsilon(1e-13));
+    CHECK(dot(grad_w, o.w) == Approx(dot(y, o.grad_y)).epsilon(1e-13));
+}
+
+TEST_CASE("weights are laid out again when their version changes", "[conv]") {
+    const ConvShape s{
+        .N = 1, .H = 6, .W = 6, .C = 16, .K = 16, .R = 3, .S = 3, .stride = 1, .pad = 1};
+    CpuContext context(1);
+    Operands<float> o(s);
+    const auto y = [&](uint64_t version) { return forward<float>(context, s, o, false, version); };
+    const auto grad_x = [&](uint64_t version) { return dgrad<float>(context, s, o, version); };
+    const auto y1 = y(1), gx1 = grad_x(1);
+    const ConvReference before(s, to_double(o.x), to_double(o.w), to_double(o.grad_y));
+    CHECK(max_error(y1, before.y.value) < 1e-5);
+    CHECK(max_error(gx1, before.grad_x.value) < 1e-5);
+
+    for (float& w : o.w) w *= -2;  // exact, so the results are too
+    CHECK(y(1) == y1);             // the caller said that nothing changed
+    const auto doubled = [](std::vector<double> v) {
+        for (double& e : v) e *= -2;
+        return v;
+    };
+    CHECK(y(2) == doubled(y1));
+    CHECK(grad_x(2) == doubled(gx1));
+    CHECK(y(0) == doubled(y1));
+    for (float& w : o.w) w *= -2;
+    CHECK(y(0) == doubled(doubled(y1)));  // version 0 is never kept
+    CHECK(y(2) == doubled(y1));           // and does not disturb what is
+    CHECK(y(3) == doubled(doubled(y1)));
+}
+
+TEST_CASE("convolution gives the same bits on any number of threads", "[conv]") {
+    const int before = omp_get_max_threads();
+    const bool bf16_too = bf16_runs();
+    for (const ConvShape& s : kThreadShapes) {
+        INFO(to_string(s));
+        const auto f32 = all_passes<float>(s, 1);
+        for (int threads : {2, 3, 5}) CHECK(all_passes<float>(s, threads) == f32);
+        if (!bf16_too) continue;
+        const auto half = all_passes<bf16>(s, 1);
+        for (int threads : {2, 3, 5}) CHECK(all_passes<bf16>(s, threads) == half);
+    }
+    omp_set_num_threads(before);
+}
+
+TEST_CASE("impossible convolutions are refused with their extents", "[conv]") {
+    CpuContext context(1);
+    const auto run = [&](const ConvShape& s) {
+        conv_forward(context, ConvForwardArgs<float>{.shape = s, .x = {}, .w = {}, .y = {}});
+    };
+    ConvShape s{.N = 2, .H = 3, .W = 9, .C = 4, .K = 6, .R = 7, .S = 5, .stride = 1, .pad = 1};
+    expect_error([&] { run(s); },
+                 {"conv_forward", "[2,3,9,4]", "[6,7,5,4]", "stride 1", "pad 1", "larger"});
+    s.pad = -1;
+    expect_error([&] { run(s); }, {"conv_forward", "pad -1", "positive"});
+    s.pad = 3, s.stride = 0;
+    expect_error([&] { check_conv_shape("mine", s); }, {"mine", "stride 0"});
+    s.stride = 1, s.C = 0;
+    expect_error([&] { check_conv_shape("mine", s); }, {"[2,3,9,0]"});
+}

@@ -1,0 +1,78 @@
+#include <CLI/CLI.hpp>
+
+#include "benchmarks/step_benchmark.h"
+#include "engine/atomic_file.h"
+#include "tools/tool.h"
+
+namespace {
+
+struct StepOptions {
+    sg::StepBenchmark benchmark;
+    std::string device = "cpu", precision = "f32", json;
+    int threads = 0;
+};
+
+CLI::App* add_step_command(CLI::App& app, StepOptions& options) {
+    auto& b = options.benchmark;
+    CLI::App* step = app.add_subcommand("step", "times D's and G's training step");
+    const auto count = [&](const char* name, int& value, const char* help) {
+        step->add_option(name, value, help)->check(CLI::PositiveNumber)->capture_default_str();
+    };
+    step->add_option("--device", options.device, "auto or cpu")->capture_default_str();
+    step->add_option("--precision", options.precision, "f32, bf16 or f64")->capture_default_str();
+    count("--image-size", b.image_size, "height and width of the images");
+    count("--batch-size", b.batch_size, "images per step");
+    count("--labels", b.labels, "attributes");
+    count("--g-conv-dim", b.g_conv_dim, "channels after G's first layer");
+    count("--d-conv-dim", b.d_conv_dim, "channels after D's first layer");
+    count("--g-repeat-num", b.g_repeat_num, "G's residual blocks");
+    count("--d-repeat-num", b.d_repeat_num, "D's strided layers");
+    count("--n-critic", b.n_critic, "D steps per G step, for the time of an iteration");
+    step->add_option("--threads", options.threads, "0: one per processor")->capture_default_str();
+    step->add_option("--warmup", b.warmup, "steps before the clock runs")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    count("--repeats", b.repeats, "timed steps");
+    step->add_option("--json", options.json, "write the measurements to this file");
+    return step;
+}
+
+void print_row(const char* name, const sg::StepTime& time) {
+    fmt::print("{:<10} {:>10.2f} {:>10.2f} {:>10.2f}\n", name, time.median, time.min, time.max);
+}
+
+int run_step(StepOptions& options) {
+    auto& benchmark = options.benchmark;
+    benchmark.precision = sg::precision_from_string(options.precision);
+    const auto device = sg::tools::open_device(options.device, options.threads);
+    fmt::print("device {}, {}\n", sg::tools::device_report(*device), options.precision);
+    const auto result = sg::run_step_benchmark(*device, benchmark);
+    fmt::print("{:<10} {:>10} {:>10} {:>10}\n", "ms", "median", "min", "max");
+    print_row("D step", result.d_step);
+    print_row("G step", result.g_step);
+    fmt::print("{:<10} {:>10.2f}  = ({} D + G) / {}\n", "iteration", result.iteration_ms,
+               benchmark.n_critic, benchmark.n_critic);
+    fmt::print("memory: {:.0f} MB in tensors, {:.0f} MB in all\n", result.tensor_peak_mb,
+               result.peak_rss_mb);
+    if (!options.json.empty()) {
+        sg::AtomicFile file(options.json);
+        file.write(sg::to_json(*device, benchmark, result).dump(2) + "\n");
+        file.commit();
+    }
+    return sg::tools::exit_success;
+}
+
+int run(int argc, char** argv) {
+    StepOptions options;
+    CLI::App app{"Measures how fast this machine trains."};
+    app.require_subcommand(1);
+    const CLI::App* step = add_step_command(app, options);
+    if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
+    return step->parsed() ? run_step(options) : sg::tools::exit_usage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    return sg::tools::guarded("sg_bench", run, argc, argv);
+}

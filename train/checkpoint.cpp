@@ -1,0 +1,214 @@
+#include "train/checkpoint.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "engine/safetensors.h"
+
+namespace sg {
+
+namespace {
+
+using json = nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr const char* format_name = "stargan-checkpoint-1";
+
+json labels_to_json(const LabelLayout& layout) {
+    json groups = json::array();
+    for (const LabelGroup& group : layout.groups)
+        groups.push_back({{"name", group.name}, {"kind", to_string(group.kind)},
+                          {"labels", group.names}});
+    return groups;
+}
+
+json model_to_json(const ModelConfig& m) {
+    return {{"height", m.height}, {"width", m.width}, {"g_conv_dim", m.g_conv_dim},
+            {"g_repeat_num", m.g_repeat_num}, {"d_conv_dim", m.d_conv_dim},
+            {"d_repeat_num", m.d_repeat_num}, {"label_groups", labels_to_json(m.labels)}};
+}
+
+ModelConfig model_from_json(const json& j) {
+    ModelConfig m{.height = j.at("height"), .width = j.at("width"),
+                  .g_conv_dim = j.at("g_conv_dim"), .g_repeat_num = j.at("g_repeat_num"),
+                  .d_conv_dim = j.at("d_conv_dim"), .d_repeat_num = j.at("d_repeat_num"),
+                  .labels = {}};
+    for (const json& group : j.at("label_groups"))
+        m.labels.groups.push_back({.name = group.at("name"),
+                                   .kind = label_kind_from_string(group.at("kind")),
+                                   .names = group.at("labels")});
+    return m;
+}
+
+void add_network(SafetensorsWriter& file, const std::string& prefix, const Parameters& p) {
+    for (size_t i = 0; i < p.entries().size(); ++i) {
+        const auto& entry = p.entries()[i];
+        const Shape shape = file_shape(entry.shape);
+        file.add(prefix + entry.name, shape, to_file_layout(p.tensors()[i]));
+        file.add("adam.m." + prefix + entry.name, shape, to_file_layout(p.first_moment(i)));
+        file.add("adam.v." + prefix + entry.name, shape, to_file_layout(p.second_moment(i)));
+    }
+}
+
+std::string metadata_value(const SafetensorsReader& file, const std::string& key) {
+    const auto it = file.metadata().find(key);
+    require(it != file.metadata().end(), "checkpoint", "{}: metadata has no '{}'",
+            file.path().string(), key);
+    return it->second;
+}
+
+void require_checkpoint(const SafetensorsReader& file) {
+    const auto it = file.metadata().find("format");
+    require(it != file.metadata().end() && it->second == format_name, "checkpoint",
+            "{}: format is {}, expected {}", file.path().string(),
+            it == file.metadata().end() ? "missing" : it->second, format_name);
+}
+
+void load_network(const SafetensorsReader& file, const std::string& prefix, Parameters& p,
+                  LoadMoments moments) {
+    const auto read = [&](const std::string& name, const Shape& shape) {
+        const Shape& stored = file.entry(name).shape;
+        require(stored == file_shape(shape), "checkpoint", "{}: {} has shape {}, expected {}",
+                file.path().string(), name, to_string(stored), to_string(file_shape(shape)));
+        const auto values = file.read_f32(name);
+        return from_file_layout<float>(shape, std::span<const float>(values));
+    };
+    for (size_t i = 0; i < p.entries().size(); ++i) {
+        const auto& entry = p.entries()[i];
+        p.assign(i, std::span<const float>(read(prefix + entry.name, entry.shape)));
+        if (moments == LoadMoments::no) continue;
+        const auto m = read("adam.m." + prefix + entry.name, entry.shape);
+        const auto v = read("adam.v." + prefix + entry.name, entry.shape);
+        std::copy(m.begin(), m.end(), p.first_moment(i).data<float>());
+        std::copy(v.begin(), v.end(), p.second_moment(i).data<float>());
+    }
+}
+
+}  // namespace
+
+void save_checkpoint(const fs::path& path, const StarGan& model, const CheckpointInfo& info) {
+    SafetensorsWriter file;
+    add_network(file, "G.", model.G.parameters());
+    add_network(file, "D.", model.D.parameters());
+    const json state = {{"iteration", info.iteration}, {"g_updates", model.g_updates},
+                        {"d_updates", model.d_updates}, {"seed", info.seed},
+                        {"crop_size", info.crop_size},
+                        {"last_g", {{"fake", info.last_g.fake}, {"cls", info.last_g.cls},
+                                    {"rec", info.last_g.rec}, {"accuracy", info.last_g.accuracy}}}};
+    file.write(path, {{"format", format_name},
+                      {"model", model_to_json(info.model).dump()},
+                      {"state", state.dump()},
+                      {"settings", info.settings},
+                      {"data_hash", fmt::format("{:016x}", file.data_hash())}});
+}
+
+namespace {
+
+CheckpointInfo parse_info(const SafetensorsReader& file) {
+    require_checkpoint(file);
+    CheckpointInfo info;
+    try {
+        info.model = model_from_json(json::parse(metadata_value(file, "model")));
+        const json state = json::parse(metadata_value(file, "state"));
+        info.iteration = state.at("iteration");
+        info.g_updates = state.at("g_updates");
+        info.d_updates = state.at("d_updates");
+        info.seed = state.at("seed");
+        info.crop_size = state.at("crop_size");
+        const json& g = state.at("last_g");
+        info.last_g = {.fake = g.at("fake"), .cls = g.at("cls"), .rec = g.at("rec"),
+                       .accuracy = g.at("accuracy")};
+    } catch (const json::exception& error) {
+        throw Error("checkpoint", fmt::format("{}: damaged metadata: {}", file.path().string(),
+                                              error.what()));
+    }
+    info.settings = metadata_value(file, "settings");
+    return info;
+}
+
+}  // namespace
+
+CheckpointInfo read_checkpoint_info(const fs::path& path) {
+    return parse_info(SafetensorsReader(path));
+}
+
+void load_checkpoint(const fs::path& path, StarGan& model, LoadMoments moments) {
+    const SafetensorsReader file(path);
+    const CheckpointInfo info = parse_info(file);
+    require_same_model(path, info.model, model.config);
+    const std::string hash = fmt::format("{:016x}", file.data_hash());
+    require(hash == metadata_value(file, "data_hash"), "checkpoint",
+            "{}: the tensors do not match their checksum: the file is damaged", path.string());
+    load_network(file, "G.", model.G.parameters(), moments);
+    load_network(file, "D.", model.D.parameters(), moments);
+    model.g_updates = info.g_updates;
+    model.d_updates = info.d_updates;
+}
+
+void require_same_model(const fs::path& path, const ModelConfig& in_file,
+                        const ModelConfig& wanted) {
+    const json a = model_to_json(in_file), b = model_to_json(wanted);
+    std::string differences;
+    for (const auto& [key, value] : a.items())
+        if (value != b.at(key))
+            differences += fmt::format("{}{} is {} in the checkpoint, {} wanted",
+                                       differences.empty() ? "" : "; ", key, value.dump(),
+                                       b.at(key).dump());
+    require(differences.empty(), "checkpoint", "{}: {}", path.string(), differences);
+}
+
+fs::path checkpoint_path(const fs::path& run, int64_t iteration) {
+    return run / "checkpoints" / fmt::format("iteration-{:08}.safetensors", iteration);
+}
+
+namespace {
+
+/// Checkpoint files of a run, latest first.
+std::vector<fs::path> list_checkpoints(const fs::path& run) {
+    std::vector<fs::path> files;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(run / "checkpoints", error)) {
+        const std::string name = entry.path().filename().string();
+        if (name.starts_with("iteration-") && name.ends_with(".safetensors"))
+            files.push_back(entry.path());
+    }
+    std::sort(files.rbegin(), files.rend());
+    return files;
+}
+
+}  // namespace
+
+std::optional<fs::path> latest_checkpoint(const fs::path& run, std::vector<std::string>* skipped) {
+    for (const fs::path& path : list_checkpoints(run)) {
+        try {
+            const SafetensorsReader file(path);
+            parse_info(file);
+            if (fmt::format("{:016x}", file.data_hash()) == metadata_value(file, "data_hash"))
+                return path;
+            throw Error("checkpoint", path.string() + ": does not match its checksum");
+        } catch (const Error& error) {
+            if (skipped) skipped->push_back(error.fact());
+        }
+    }
+    return std::nullopt;
+}
+
+fs::path resolve_checkpoint(const fs::path& file_or_run) {
+    if (!fs::is_directory(file_or_run)) {
+        require(fs::exists(file_or_run), "checkpoint", "{} does not exist", file_or_run.string());
+        return file_or_run;
+    }
+    const auto latest = latest_checkpoint(file_or_run);
+    require(latest.has_value(), "checkpoint", "{} has no readable checkpoint in checkpoints/",
+            file_or_run.string());
+    return *latest;
+}
+
+void prune_checkpoints(const fs::path& run, int keep) {
+    const auto files = list_checkpoints(run);
+    std::error_code ignored;  // an old checkpoint that stays does no harm
+    for (size_t i = size_t(keep); i < files.size(); ++i) fs::remove(files[i], ignored);
+}
+
+}  // namespace sg

@@ -1,0 +1,267 @@
+#include "train/config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#define TOML_EXCEPTIONS 1
+#include <toml++/toml.h>
+
+namespace sg {
+
+std::vector<ConfigOption> config_options(TrainConfig& c) {
+    return {
+        {"Data", "dataset", "synth, synth-expressions (built-in faces), celeba or folders", &c.dataset},
+        {"Data", "data", "image directory (celeba) or root of the class folders", &c.data,
+         {"celeba-image-dir", "rafd-image-dir"}},
+        {"Data", "attr-path", "celeba: the attribute file; default: found beside the images",
+         &c.attr_path},
+        {"Data", "selected-attrs", "celeba: attributes to learn", &c.selected_attrs},
+        {"Data", "image-size", "N or HEIGHTxWIDTH, in pixels", &c.image_size},
+        {"Data", "crop-size", "centre crop before resizing; 0: none", &c.crop_size,
+         {"celeba-crop-size", "rafd-crop-size"}},
+        {"Data", "synth-count", "faces in the built-in data set", &c.synth_count},
+        {"Data", "test-count", "held-out images, unless the data marks its own", &c.test_count},
+        {"Data", "flip", "mirror half of the images", &c.flip},
+        {"Data", "num-workers", "loading threads", &c.num_workers},
+        {"Data", "cache-mb", "keep decoded images in memory if they fit", &c.cache_mb},
+        {"Model", "g-conv-dim", "channels after G's first layer", &c.g_conv_dim},
+        {"Model", "d-conv-dim", "channels after D's first layer", &c.d_conv_dim},
+        {"Model", "g-repeat-num", "residual blocks in G", &c.g_repeat_num},
+        {"Model", "d-repeat-num", "strided layers in D", &c.d_repeat_num},
+        {"Losses", "gan", "wgan-gp, vanilla (Eq. 1) or vanilla-saturating", &c.gan},
+        {"Losses", "lambda-cls", "weight of the classification loss", &c.lambda_cls},
+        {"Losses", "lambda-rec", "weight of the reconstruction loss", &c.lambda_rec},
+        {"Losses", "lambda-gp", "weight of the gradient penalty", &c.lambda_gp},
+        {"Training", "batch-size", "images per step", &c.batch_size},
+        {"Training", "num-iters", "iterations in all (one D step each)", &c.num_iters},
+        {"Training", "num-iters-decay", "of these, the last ones with falling learning rate",
+         &c.num_iters_decay},
+        {"Training", "g-lr", "learning rate of G", &c.g_lr},
+        {"Training", "d-lr", "learning rate of D", &c.d_lr},
+        {"Training", "n-critic", "D steps per G step", &c.n_critic},
+        {"Training", "beta1", "Adam", &c.beta1},
+        {"Training", "beta2", "Adam", &c.beta2},
+        {"Training", "lr-schedule", "paper (linear to 0) or official (hardly decays)",
+         &c.lr_schedule},
+        {"Training", "lr-update-step", "official schedule: iterations between changes",
+         &c.lr_update_step},
+        {"Training", "seed", "of every random number", &c.seed},
+        {"Run", "device", "auto or cpu", &c.device},
+        {"Run", "precision", "f32 or bf16", &c.precision},
+        {"Run", "threads", "processor threads; 0: all", &c.threads},
+        {"Run", "out", "run folder; default runs/DATASET-NUMBER", &c.out},
+        {"Run", "log-step", "iterations between lines of metrics", &c.log_step},
+        {"Run", "sample-step", "iterations between sample grids", &c.sample_step},
+        {"Run", "model-save-step", "iterations between checkpoints", &c.model_save_step},
+        {"Run", "samples", "held-out faces in a sample grid", &c.samples},
+        {"Run", "keep-checkpoints", "how many checkpoints to keep", &c.keep_checkpoints},
+    };
+}
+
+namespace {
+
+std::string key_of(std::string name) {
+    std::replace(name.begin(), name.end(), '-', '_');
+    return name;
+}
+
+/// Stores a TOML value; false if it has the wrong type.
+struct Assign {
+    const toml::node& node;
+
+    bool operator()(int* target) const {
+        const auto value = node.value_exact<int64_t>();
+        if (!value || *value != int64_t(int(*value))) return false;
+        *target = int(*value);
+        return true;
+    }
+    bool operator()(double* target) const {
+        const auto value = node.value<double>();  // an integer is fine
+        if (value) *target = *value;
+        return value.has_value();
+    }
+    bool operator()(bool* target) const {
+        const auto value = node.value_exact<bool>();
+        if (value) *target = *value;
+        return value.has_value();
+    }
+    bool operator()(std::string* target) const {
+        if (const auto value = node.value_exact<std::string>()) {
+            *target = *value;
+            return true;
+        }
+        const auto number = node.value_exact<int64_t>();  // image_size = 128
+        if (number) *target = std::to_string(*number);
+        return number.has_value();
+    }
+    bool operator()(std::vector<std::string>* target) const {
+        const toml::array* array = node.as_array();
+        if (!array) return false;
+        std::vector<std::string> values;
+        for (const toml::node& item : *array) {
+            const auto value = item.value_exact<std::string>();
+            if (!value) return false;
+            values.push_back(*value);
+        }
+        *target = values;
+        return true;
+    }
+};
+
+const char* type_name(const ConfigOption::Target& target) {
+    constexpr const char* names[] = {"an integer", "a number", "true or false", "a string",
+                                     "an array of strings"};
+    return names[target.index()];
+}
+
+std::string toml_value(const ConfigOption::Target& target) {
+    std::ostringstream out;
+    const auto quoted = [](const std::string& text) { return nlohmann::json(text).dump(); };
+    if (const auto* value = std::get_if<int*>(&target)) out << **value;
+    if (const auto* value = std::get_if<double*>(&target)) {
+        const std::string text = fmt::format("{}", **value);  // shortest that reads back exactly
+        const bool has_point = text.find_first_of(".en") != std::string::npos;
+        out << text << (has_point ? "" : ".0");
+    }
+    if (const auto* value = std::get_if<bool*>(&target)) out << (**value ? "true" : "false");
+    if (const auto* value = std::get_if<std::string*>(&target)) out << quoted(**value);
+    if (const auto* value = std::get_if<std::vector<std::string>*>(&target)) {
+        for (const auto& item : **value) out << (out.tellp() ? ", " : "[") << quoted(item);
+        out << (out.tellp() ? "]" : "[]");
+    }
+    return out.str();
+}
+
+}  // namespace
+
+void apply_toml_file(TrainConfig& config, const std::string& path) {
+    toml::table table;
+    try {
+        table = toml::parse_file(path);
+    } catch (const toml::parse_error& error) {
+        throw Error("config", fmt::format("{}:{}: {}", path, error.source().begin.line,
+                                          std::string(error.description())));
+    }
+    const auto options = config_options(config);
+    for (const auto& [key, node] : table) {
+        const std::string name(key.str());
+        const auto option = std::find_if(options.begin(), options.end(), [&](const auto& o) {
+            return key_of(o.name) == key_of(name);
+        });
+        require(option != options.end(), "config", "{}:{}: unknown setting '{}'", path,
+                node.source().begin.line, name);
+        require(std::visit(Assign{node}, option->target), "config", "{}:{}: {} must be {}", path,
+                node.source().begin.line, name, type_name(option->target));
+    }
+}
+
+std::string to_toml(const TrainConfig& config) {
+    TrainConfig copy = config;
+    std::string text, group;
+    for (const ConfigOption& option : config_options(copy)) {
+        if (option.group != group) text += fmt::format("{}# {}\n", text.empty() ? "" : "\n",
+                                                       group = option.group);
+        text += fmt::format("{} = {}\n", key_of(option.name), toml_value(option.target));
+    }
+    return text;
+}
+
+std::string to_json(const TrainConfig& config) {
+    TrainConfig copy = config;
+    nlohmann::json json;
+    for (const ConfigOption& option : config_options(copy)) {
+        const bool result_depends = std::string(option.group) != "Run" || option.name == "precision";
+        if (!result_depends || option.name == "num-workers" || option.name == "cache-mb") continue;
+        std::visit([&](const auto* value) { json[key_of(option.name)] = *value; }, option.target);
+    }
+    return json.dump();
+}
+
+ImageSize parse_image_size(const std::string& text) {
+    int values[2] = {0, 0};
+    const char* at = text.data();
+    const char* end = at + text.size();
+    int count = 0;
+    for (; count < 2; ++count) {
+        const auto [next, error] = std::from_chars(at, end, values[count]);
+        if (error != std::errc() || values[count] <= 0) break;
+        at = next;
+        if (count == 0 && at != end && *at == 'x') ++at;
+        else if (at == end) { ++count; break; }
+        else break;
+    }
+    require(count > 0 && at == end, "config",
+            "image size '{}' is neither N nor HEIGHTxWIDTH, e.g. 128 or 96x128", text);
+    return {values[0], count == 2 ? values[1] : values[0]};
+}
+
+void validate(const TrainConfig& c) {
+    const auto at_least = [](const char* name, double value, double least) {
+        require(value >= least, "config", "{} is {}, expected at least {}", name, value, least);
+    };
+    const bool known = c.dataset == "synth" || c.dataset == "synth-expressions" ||
+                       c.dataset == "celeba" || c.dataset == "folders";
+    require(known, "config",
+            "dataset '{}' is unknown, expected synth, synth-expressions, celeba or folders",
+            c.dataset);
+    require(!c.dataset.starts_with("synth") ? !c.data.empty() : true, "config",
+            "dataset {} needs --data DIRECTORY", c.dataset);
+    require(c.lr_schedule == "paper" || c.lr_schedule == "official", "config",
+            "lr-schedule '{}' is unknown, expected paper or official", c.lr_schedule);
+    require(c.precision == "f32" || c.precision == "bf16", "config",
+            "precision '{}' is unknown, expected f32 or bf16", c.precision);
+    parse_image_size(c.image_size);
+    gan_loss_from_string(c.gan);
+    require(c.batch_size >= 2, "config",
+            "batch-size is {}: targets are a permutation of the batch's labels, so one image alone "
+            "could only be translated to itself; use 2 or more", c.batch_size);
+    at_least("num-iters", c.num_iters, 1);
+    require(c.num_iters_decay >= 0 && c.num_iters_decay <= c.num_iters, "config",
+            "num-iters-decay is {}, expected 0 to num-iters ({})", c.num_iters_decay, c.num_iters);
+    for (const auto& [name, value] : {std::pair{"g-lr", c.g_lr}, {"d-lr", c.d_lr}})
+        require(value > 0 && value < 1, "config", "{} is {}, expected between 0 and 1", name, value);
+    for (const auto& [name, value] : {std::pair{"beta1", c.beta1}, {"beta2", c.beta2}})
+        require(value >= 0 && value < 1, "config", "{} is {}, expected in [0, 1)", name, value);
+    for (const auto& [name, value] : {std::pair{"lambda-cls", c.lambda_cls},
+                                      {"lambda-rec", c.lambda_rec}, {"lambda-gp", c.lambda_gp}})
+        at_least(name, value, 0);
+    for (const auto& [name, value] :
+         {std::pair{"n-critic", c.n_critic}, {"log-step", c.log_step},
+          {"sample-step", c.sample_step}, {"model-save-step", c.model_save_step},
+          {"num-workers", c.num_workers}, {"keep-checkpoints", c.keep_checkpoints},
+          {"lr-update-step", c.lr_update_step}, {"synth-count", c.synth_count},
+          {"samples", c.samples}})
+        at_least(name, value, 1);
+    for (const auto& [name, value] : {std::pair{"crop-size", c.crop_size}, {"seed", c.seed},
+                                      {"cache-mb", c.cache_mb}, {"test-count", c.test_count},
+                                      {"threads", c.threads}})
+        at_least(name, value, 0);
+}
+
+LossConfig loss_config(const TrainConfig& c) {
+    return {.gan = gan_loss_from_string(c.gan),
+            .lambda_cls = c.lambda_cls,
+            .lambda_rec = c.lambda_rec,
+            .lambda_gp = c.lambda_gp};
+}
+
+ModelConfig model_config(const TrainConfig& c, const LabelLayout& labels) {
+    const ImageSize size = parse_image_size(c.image_size);
+    return {.height = size.height, .width = size.width, .g_conv_dim = c.g_conv_dim,
+            .g_repeat_num = c.g_repeat_num, .d_conv_dim = c.d_conv_dim,
+            .d_repeat_num = c.d_repeat_num, .labels = labels};
+}
+
+double lr_factor(const TrainConfig& c, int64_t i) {
+    const int64_t first = c.num_iters - c.num_iters_decay;
+    if (i < first) return 1;
+    if (c.lr_schedule == "paper") return double(c.num_iters - i) / double(c.num_iters_decay);
+    // The code changes the rate after iteration j (1-based) if j % lr_update_step == 0 and
+    // j > first; iteration i (0-based) has seen j = 1 .. i.
+    const int64_t changes = i / c.lr_update_step - first / c.lr_update_step;
+    return 1 - double(changes) / double(std::max(1, c.num_iters_decay));
+}
+
+}  // namespace sg

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "model/losses.h"
+#include "train/data/dataset.h"
+
+namespace sg {
+
+/// Everything a training run depends on. Defaults are the paper's (sections 5.3, 7), as in the
+/// official code. Built-in defaults < configuration file < command line.
+struct TrainConfig {
+    // data
+    std::string dataset = "synth";  ///< synth, synth-expressions, celeba, folders
+    std::string data;               ///< image directory (celeba), root (folders)
+    std::string attr_path;          ///< celeba's attribute file
+    std::vector<std::string> selected_attrs = {"Black_Hair", "Blond_Hair", "Brown_Hair", "Male",
+                                               "Young"};
+    std::string image_size = "128";  ///< "128" or HEIGHTxWIDTH
+    int crop_size = 178;             ///< centre crop before the resize; 0: none
+    int synth_count = 20000;         ///< faces in the built-in data set
+    int test_count = 2000;           ///< held-out images, if the data marks none itself
+    bool flip = true;
+    int num_workers = 2;             ///< loading threads
+    int cache_mb = 1024;             ///< decoded images kept in memory, if all fit
+    // model
+    int g_conv_dim = 64, d_conv_dim = 64, g_repeat_num = 6, d_repeat_num = 6;
+    // losses
+    std::string gan = "wgan-gp";
+    double lambda_cls = 1, lambda_rec = 10, lambda_gp = 10;
+    // training
+    int batch_size = 16;
+    int num_iters = 200000, num_iters_decay = 100000;
+    double g_lr = 1e-4, d_lr = 1e-4, beta1 = 0.5, beta2 = 0.999;
+    int n_critic = 5;
+    std::string lr_schedule = "paper";  ///< paper: linear to 0; official: hardly decays
+    int lr_update_step = 1000;          ///< official schedule only
+    int seed = 1;
+    // run
+    std::string device = "auto", precision = "f32";
+    int threads = 0;
+    std::string out;  ///< run folder; "": runs/DATASET-NUMBER
+    int log_step = 10, sample_step = 1000, model_save_step = 10000;
+    int samples = 8;           ///< held-out faces in a sample grid
+    int keep_checkpoints = 3;
+};
+
+/// One setting: its name (with dashes; configuration files may use underscores), where --help
+/// shows it, and where its value is.
+struct ConfigOption {
+    using Target = std::variant<int*, double*, bool*, std::string*, std::vector<std::string>*>;
+    const char* group;
+    std::string name;
+    const char* help;
+    Target target;
+    std::vector<std::string> aliases = {};  ///< official spellings under another name
+};
+std::vector<ConfigOption> config_options(TrainConfig& config);
+
+/// Overwrites what the TOML file sets. Throws Error naming file, key and the expected type; an
+/// unknown key is an Error too.
+void apply_toml_file(TrainConfig& config, const std::string& path);
+/// The whole configuration as TOML that apply_toml_file reads back exactly.
+std::string to_toml(const TrainConfig& config);
+/// The same as JSON, without what does not influence the result (device folders, threads, logging):
+/// stored in checkpoints, compared on resume.
+std::string to_json(const TrainConfig& config);
+
+/// Throws Error naming the first setting that makes no sense.
+void validate(const TrainConfig& config);
+
+ImageSize parse_image_size(const std::string& text);
+LossConfig loss_config(const TrainConfig& config);
+ModelConfig model_config(const TrainConfig& config, const LabelLayout& labels);
+
+/// Learning-rate factor of iteration `i` (0-based): 1 while i < num_iters - num_iters_decay, then
+/// - paper: linear, 1/num_iters_decay at the last iteration;
+/// - official: every lr_update_step iterations the code subtracts lr/num_iters_decay, so the rate
+///   ends at 1 - 1/lr_update_step of its start. Kept to reproduce its results.
+double lr_factor(const TrainConfig& config, int64_t iteration);
+
+}  // namespace sg

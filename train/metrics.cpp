@@ -1,0 +1,61 @@
+#include "train/metrics.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/atomic_file.h"
+#include "kernels/common/error.h"
+
+namespace sg {
+
+std::string to_json_line(const Metrics& m) {
+    const nlohmann::ordered_json json = {{"iteration", m.iteration},
+                                         {"D/loss_real", m.d_real},
+                                         {"D/loss_fake", m.d_fake},
+                                         {"D/loss_cls", m.d_cls},
+                                         {"D/loss_gp", m.d_gp},
+                                         {"D/critic_gap", -(m.d_real + m.d_fake)},
+                                         {"D/gradient_norm", m.gradient_norm},
+                                         {"D/accuracy", m.accuracy},
+                                         {"G/loss_fake", m.g.fake},
+                                         {"G/loss_rec", m.g.rec},
+                                         {"G/loss_cls", m.g.cls},
+                                         {"G/accuracy", m.g.accuracy},
+                                         {"G/lr", m.g_lr},
+                                         {"D/lr", m.d_lr}};
+    return json.dump();
+}
+
+std::string to_readable(const Metrics& m) {
+    return fmt::format("critic gap {:7.3f}  grad norm {:5.3f}  D cls {:6.3f} ({:3.0f} %)  "
+                       "G adv {:7.3f}  G cls {:6.3f} ({:3.0f} %)  rec {:6.4f}",
+                       -(m.d_real + m.d_fake), m.gradient_norm, m.d_cls, 100 * m.accuracy,
+                       m.g.fake, m.g.cls, 100 * m.g.accuracy, m.g.rec);
+}
+
+MetricsFile::MetricsFile(const std::filesystem::path& run, int64_t resume_after)
+    : path_(run / "metrics.jsonl") {
+    std::ifstream in(path_);
+    std::string kept;
+    for (std::string line; std::getline(in, line);) {
+        const auto json = nlohmann::json::parse(line, nullptr, false);  // the last may be cut off
+        if (json.is_object() && json.value("iteration", int64_t{0}) > 0 &&
+            json["iteration"] <= resume_after)
+            kept += line + "\n";
+    }
+    in.close();
+    AtomicFile file(path_);
+    file.write(kept);
+    file.commit();
+    out_.open(path_, std::ios::app);
+    require(out_.good(), "metrics", "cannot append to {}", path_.string());
+}
+
+bool MetricsFile::append(const Metrics& metrics) {
+    out_.clear();
+    out_ << to_json_line(metrics) << std::endl;
+    return out_.good();
+}
+
+}  // namespace sg
