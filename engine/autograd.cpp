@@ -89,6 +89,21 @@ void check_gradient(const Node& node, size_t i, const Tensor& gradient) {
             to_string(gradient.shape()), i, to_string(input.dtype()), to_string(input.shape()));
 }
 
+/// Deletes a node without recursion: what its inputs and closure held last is put in a queue that
+/// the outermost call works off. A chain of nodes, each holding the next, may be any length.
+void release(Node* node) {
+    thread_local std::vector<Node*>* waiting = nullptr;
+    if (waiting) return waiting->push_back(node);
+    std::vector<Node*> nodes{node};
+    waiting = &nodes;
+    while (!nodes.empty()) {
+        Node* next = nodes.back();
+        nodes.pop_back();
+        delete next;
+    }
+    waiting = nullptr;
+}
+
 }  // namespace
 
 Node::Node(const char* op_name, std::vector<Tensor> node_inputs, Backward fn, size_t outputs)
@@ -107,8 +122,8 @@ std::vector<Tensor> record(const char* op, std::vector<Tensor> outputs, std::vec
     bool needed = false;
     for (const Tensor& input : inputs) needed |= input.requires_grad();
     if (!recording || !needed) return outputs;
-    auto node =
-        std::make_shared<Node>(op, std::move(inputs), std::move(backward), outputs.size());
+    const std::shared_ptr<Node> node(
+        new Node(op, std::move(inputs), std::move(backward), outputs.size()), release);
     for (size_t i = 0; i < outputs.size(); ++i) outputs[i].set_node(node, int(i));
     return outputs;
 }

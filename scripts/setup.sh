@@ -18,8 +18,9 @@ installed() {
     [[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
 }
 
+# Not grep -q: it would leave early, and apt-cache would fail for the closed pipe.
 available() {
-    LC_ALL=C apt-cache policy "$1" | grep -q '^ *Candidate: [^(]'
+    LC_ALL=C apt-cache policy "$1" | grep '^ *Candidate: [^(]' >/dev/null
 }
 
 die() {
@@ -63,22 +64,21 @@ if ((EUID != 0)); then
 fi
 
 echo "setup: installing ${missing[*]}"
-"${as_root[@]}" apt-get update ||
-    echo "setup: warning: apt-get update failed; trying with the package lists at hand" >&2
+updated=true
+"${as_root[@]}" apt-get update || updated=false
 
-unknown=()
+known=() unknown=()
 for package in "${missing[@]}"; do
-    available "$package" || unknown+=("$package")
+    if available "$package"; then known+=("$package"); else unknown+=("$package"); fi
 done
 if ((${#unknown[@]} > 0)); then
-    hint="build it from source so that CMake finds it (CMAKE_PREFIX_PATH), then run cmake directly"
-    [[ "$system" == ubuntu* ]] &&
-        hint="is universe enabled? add-apt-repository universe; otherwise $hint"
+    $updated || die "apt-get update failed (see above) and apt does not know: ${unknown[*]}"
+    by_hand="build it from source, then: cmake --preset release -DCMAKE_PREFIX_PATH=<where>"
+    [[ $system != ubuntu* ]] || by_hand="add-apt-repository universe; if that has none, $by_hand"
     die "$name offers no package: ${unknown[*]}" \
-        "  look:       apt-cache policy ${unknown[*]}" \
-        "              apt-cache search --names-only '${unknown[0]%-dev}'" \
-        "  by hand:    $hint" \
-        "  the others: ${install[*]} <the rest of: ${missing[*]}>"
+        "  what apt knows: apt-cache policy ${unknown[*]}" \
+        "  by hand:        $by_hand" \
+        "  the others:     ${install[*]} ${known[*]:-(there are none)}"
 fi
 "${as_root[@]}" "${install[@]}" "${missing[@]}"
 echo "setup: done"

@@ -49,5 +49,7 @@ cmake --preset "$preset"
 cmake --build --preset "$preset" --parallel "$jobs"
 
 echo "== test: $preset"
+# Tests run side by side, each with threads of its own; spinning ones would starve the others.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 ctest --preset "$preset" --parallel "$jobs" --no-tests=error

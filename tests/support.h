@@ -93,7 +93,7 @@ inline double max_error(const std::vector<double>& a, const std::vector<double>&
 template <class T>
 constexpr double half_ulp = 0x1p-24;
 template <>
-inline constexpr double half_ulp<bf16> = 0x1p-9;
+inline constexpr double half_ulp<bf16> = 0x1p-8;
 template <>
 inline constexpr double half_ulp<double> = 0x1p-53;
 

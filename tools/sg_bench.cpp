@@ -6,6 +6,8 @@
 
 namespace {
 
+constexpr int most = 1 << 20;  // of anything that is counted; keeps products far from overflow
+
 struct StepOptions {
     sg::StepBenchmark benchmark;
     std::string device = "cpu", precision = "f32", json;
@@ -16,7 +18,7 @@ CLI::App* add_step_command(CLI::App& app, StepOptions& options) {
     auto& b = options.benchmark;
     CLI::App* step = app.add_subcommand("step", "times D's and G's training step");
     const auto count = [&](const char* name, int& value, const char* help) {
-        step->add_option(name, value, help)->check(CLI::PositiveNumber)->capture_default_str();
+        step->add_option(name, value, help)->check(CLI::Range(1, most))->capture_default_str();
     };
     step->add_option("--device", options.device, "auto or cpu")->capture_default_str();
     step->add_option("--precision", options.precision, "f32, bf16 or f64")->capture_default_str();
@@ -30,7 +32,7 @@ CLI::App* add_step_command(CLI::App& app, StepOptions& options) {
     count("--n-critic", b.n_critic, "D steps per G step, for the time of an iteration");
     step->add_option("--threads", options.threads, "0: one per processor")->capture_default_str();
     step->add_option("--warmup", b.warmup, "steps before the clock runs")
-        ->check(CLI::NonNegativeNumber)
+        ->check(CLI::Range(0, most))
         ->capture_default_str();
     count("--repeats", b.repeats, "timed steps");
     step->add_option("--json", options.json, "write the measurements to this file");
@@ -45,6 +47,8 @@ int run_step(StepOptions& options) {
     auto& benchmark = options.benchmark;
     benchmark.precision = sg::precision_from_string(options.precision);
     const auto device = sg::tools::open_device(options.device, options.threads);
+    std::optional<sg::AtomicFile> file;  // opened first: a wrong path must not cost the measurement
+    if (!options.json.empty()) file.emplace(options.json);
     fmt::print("device {}, {}\n", sg::tools::device_report(*device), options.precision);
     const auto result = sg::run_step_benchmark(*device, benchmark);
     fmt::print("{:<10} {:>10} {:>10} {:>10}\n", "ms", "median", "min", "max");
@@ -54,10 +58,9 @@ int run_step(StepOptions& options) {
                benchmark.n_critic, benchmark.n_critic);
     fmt::print("memory: {:.0f} MB in tensors, {:.0f} MB in all\n", result.tensor_peak_mb,
                result.peak_rss_mb);
-    if (!options.json.empty()) {
-        sg::AtomicFile file(options.json);
-        file.write(sg::to_json(*device, benchmark, result).dump(2) + "\n");
-        file.commit();
+    if (file) {
+        file->write(sg::to_json(*device, benchmark, result).dump(2) + "\n");
+        file->commit();
     }
     return sg::tools::exit_success;
 }

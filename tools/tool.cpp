@@ -1,7 +1,10 @@
 #include "tools/tool.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 
 #include "kernels/common/error.h"
 
@@ -30,7 +33,22 @@ std::optional<int> parse(CLI::App& app, std::vector<std::string> reversed) {
     return parse_with(app, std::move(reversed));
 }
 
+namespace {
+
+/// OpenMP threads that wait for each other spin, by default for about a millisecond. With other
+/// work on the machine (our own loading threads, a compiler) the thread that is waited for may not
+/// be running, and spinning keeps it from running: training was seen ten times slower. libgomp
+/// reads its settings before main, so the program starts itself again with a short spin.
+void restart_with_short_spins(char** argv) {
+    if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
+    setenv("GOMP_SPINCOUNT", "2000", 1);
+    execv("/proc/self/exe", argv);  // if that fails, the program goes on as it is
+}
+
+}  // namespace
+
 int guarded(const char* name, int (*run)(int, char**), int argc, char** argv) {
+    restart_with_short_spins(argv);
     try {
         return run(argc, argv);
     } catch (const std::exception& error) {

@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# Times this engine's training step against PyTorch's, alternating on one machine so that both meet
+# the same noise. Prints medians over rounds, the best steps and the ratios of peer to engine, and
+# writes benchmarks/results/peers_DATE_ISA.json.
+#   scripts/compare_peers.sh [options] [-- flags for both, e.g. --image-size 128]
+#     --rounds N       rounds; in each, everybody runs once              default 5
+#     --warmup N       untimed steps of a run                            default 3
+#     --repeats N      timed steps of a run                              default 10
+#     --threads N      for everybody                                     default nproc
+#     --peer COMMAND   a Python that has torch; may be given again       default $PYTHON, else
+#                      /usr/bin/python3 if it has torch, else python3
+#     --variant WORDS  precision and flags of the peers; again for more  default 'f32', 'bf16' and
+#                      'bf16 --channels-last'
+#     --bench FILE     sg_bench                            default build/release/bin/sg_bench
+#     --out FILE       where the JSON goes
+# Example: scripts/compare_peers.sh --peer /usr/bin/python3 --peer 'env OMP_PROC_BIND=1 python3'
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+die() {
+    echo "compare_peers: $1" >&2
+    exit "${2:-1}"
+}
+
+usage() {
+    sed -n '2,/^set /{/^set /d;s/^# \?//p}' scripts/compare_peers.sh
+}
+
+rounds=5 warmup=3 repeats=10 threads=$(nproc)
+bench=build/release/bin/sg_bench out=""
+peers=() variants=() both=()
+while (($# > 0)); do
+    case "$1" in
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        --)
+            shift
+            both=("$@")
+            break
+            ;;
+        --rounds | --warmup | --repeats | --threads | --peer | --variant | --bench | --out) ;;
+        *) die "unknown argument '$1'; see --help" 2 ;;
+    esac
+    (($# > 1)) || die "$1 needs a value" 2
+    case "$1" in
+        --rounds) rounds=$2 ;;
+        --warmup) warmup=$2 ;;
+        --repeats) repeats=$2 ;;
+        --threads) threads=$2 ;;
+        --peer) peers+=("$2") ;;
+        --variant) variants+=("$2") ;;
+        --bench) bench=$2 ;;
+        --out) out=$2 ;;
+    esac
+    shift 2
+done
+[[ $rounds =~ ^[1-9][0-9]*$ ]] || die "--rounds is '$rounds', expected 1 or more" 2
+[[ -x $bench ]] || die "$bench was not found; build it: scripts/test.sh, or name it with --bench"
+
+has_torch() {
+    "$@" -c 'import torch' 2>/dev/null
+}
+if ((${#peers[@]} == 0)); then
+    if [[ -n ${PYTHON:-} ]]; then
+        peers=("$PYTHON")
+    elif has_torch /usr/bin/python3; then
+        peers=(/usr/bin/python3)
+    else
+        peers=(python3)
+    fi
+fi
+((${#variants[@]} > 0)) || variants=(f32 bf16 "bf16 --channels-last")
+for peer in "${peers[@]}"; do
+    read -r -a command <<<"$peer"
+    has_torch "${command[@]}" || die "'$peer' cannot import torch; choose another with --peer"
+done
+
+# The contestants, as command lines: this engine once per precision, each peer once per variant.
+common=(--threads "$threads" --warmup "$warmup" --repeats "$repeats" "${both[@]}")
+labels=() commands=()
+for precision in $(printf '%s\n' "${variants[@]}" | awk '!seen[$1]++ {print $1}'); do
+    labels+=("sg $precision")
+    commands+=("$bench step --precision $precision")
+done
+for peer in "${peers[@]}"; do
+    for variant in "${variants[@]}"; do
+        labels+=("$peer: $variant")
+        commands+=("$peer benchmarks/peers/torch_stargan.py --precision $variant")
+    done
+done
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+load=$(cut -d ' ' -f 1 /proc/loadavg)
+for ((round = 1; round <= rounds; ++round)); do
+    for i in "${!commands[@]}"; do
+        read -r -a command <<<"${commands[i]}"
+        printf '\rround %d of %d: %-60s' "$round" "$rounds" "${labels[i]}" >&2
+        "${command[@]}" "${common[@]}" --json "$work/$i.$round.json" >"$work/log" 2>&1 || {
+            cat "$work/log" >&2
+            die "failed: ${commands[i]} ${common[*]}"
+        }
+    done
+done
+printf '\r%80s\r' "" >&2
+
+read -r -a python <<<"${peers[0]}"
+commit=$(git describe --always --dirty 2>/dev/null || echo unknown)
+"${python[@]}" - "$work" "$rounds" "$load" "$commit" "$out" "${labels[@]}" <<'PYTHON'
+import datetime, json, pathlib, re, statistics, sys
+
+work, rounds, load, commit, out = sys.argv[1:6]
+times = ("d_step_ms", "g_step_ms", "iteration_ms", "peak_rss_mb")
+entries = []
+for i, label in enumerate(sys.argv[6:]):
+    runs = [json.load(open(f"{work}/{i}.{r}.json")) for r in range(1, int(rounds) + 1)]
+    first = runs[0]
+    critics = first["config"]["n_critic"]
+    best_d, best_g = (min(run[f"{s}_step_min_ms"] for run in runs) for s in "dg")
+    entries.append({
+        "command": label,
+        "name": f"torch {first['torch']}" if "torch" in first else "sg",
+        "precision": first["precision"],
+        "channels_last": first.get("channels_last", False),
+        "median": {key: statistics.median(run[key] for run in runs) for key in times},
+        "best": {"d_step_ms": best_d, "g_step_ms": best_g,
+                 "iteration_ms": (critics * best_d + best_g) / critics},
+        "rounds": [{key: run[key] for key in times} for run in runs]})
+    if i == 0:
+        host = first
+# Ours in the same precision is 1; more means that the peer takes as many times longer. "best" is
+# made of the fastest D and G step of all rounds: what is left when others use the machine too.
+ours = {e["precision"]: e for e in entries if e["name"] == "sg"}
+for e in entries:
+    base = ours[e["precision"]]
+    e["ratio"] = {key: e["median"][key] / base["median"][key] for key in times}
+    e["best_ratio"] = e["best"]["iteration_ms"] / base["best"]["iteration_ms"]
+    pairs = [a["iteration_ms"] / b["iteration_ms"] for a, b in zip(e["rounds"], base["rounds"])]
+    e["iteration_ratio_range"] = [min(pairs), max(pairs)]
+
+print(f"{host['device_name']}, {host['isa']}, {host['threads']} threads; "
+      f"medians of {rounds} rounds, load {load} at the start")
+print(f"{'':<36} {'D ms':>8} {'G ms':>8} {'iter ms':>8} {'RSS MB':>6}  {'ratio':>5} "
+      f"{'(by round)':<14}  {'best ms':>8} {'ratio':>5}")
+for e in entries:
+    m, (low, high) = e["median"], e["iteration_ratio_range"]
+    name = f"{e['name']} {e['precision']}{' channels-last' if e['channels_last'] else ''}"
+    print(f"{name:<36} {m['d_step_ms']:8.1f} {m['g_step_ms']:8.1f} {m['iteration_ms']:8.1f} "
+          f"{m['peak_rss_mb']:6.0f}  {e['ratio']['iteration_ms']:5.2f} "
+          f"{f'({low:.2f}-{high:.2f})':<14}  {e['best']['iteration_ms']:8.1f} {e['best_ratio']:5.2f}")
+
+today = datetime.date.today().isoformat()
+isa = re.sub(r"[^a-z0-9]+", "-", host["isa"].lower()).strip("-")
+path = pathlib.Path(out or f"benchmarks/results/peers_{today}_{isa}.json")
+path.parent.mkdir(parents=True, exist_ok=True)
+report = {"date": today, "commit": commit, "rounds": int(rounds), "load_at_start": float(load),
+          **{key: host[key] for key in
+             ("device_name", "isa", "threads", "warmup", "repeats", "config")},
+          "entries": entries}
+path.write_text(json.dumps(report, indent=2) + "\n")
+print(f"written: {path}")
+PYTHON

@@ -1,0 +1,165 @@
+#include <nlohmann/json.hpp>
+
+#include "engine/safetensors.h"
+#include "tests/support.h"
+#include "tests/temp_dir.h"
+#include "train/parity.h"
+
+using namespace sg;
+using namespace sg::testing;
+
+namespace {
+
+std::string frozen(const std::string& name) {
+    return std::string(SG_TEST_DATA) + "/" + name + ".safetensors";
+}
+
+std::vector<std::string> misses(const std::string& path, Precision precision) {
+    const auto device = Device::cpu(2);
+    std::vector<std::string> names;
+    const auto checks = run_parity(path, *device, precision);
+    CHECK(checks.size() > 20);
+    for (const ParityCheck& check : checks) {
+        if (check.passed()) continue;
+        names.push_back(check.name);
+        UNSCOPED_INFO(check.name << ": " << check.error << " of " << check.tolerance << " "
+                                 << check.measure);
+    }
+    return names;
+}
+
+/// A parity file in memory, to be changed and written again.
+struct Frozen {
+    struct Item {
+        std::string name;
+        Shape shape;
+        std::vector<float> values;
+    };
+    std::vector<Item> items;
+    std::map<std::string, std::string> metadata;
+
+    explicit Frozen(const std::string& name) {
+        const SafetensorsReader file(frozen(name));
+        metadata = file.metadata();
+        for (const auto& [key, entry] : file.entries())
+            items.push_back({key, entry.shape, file.read_f32(key)});
+    }
+    Item& operator[](const std::string& name) {
+        for (Item& item : items)
+            if (item.name == name) return item;
+        throw Error("test", "no tensor " + name);
+    }
+    void remove(const std::string& name) {
+        std::erase_if(items, [&](const Item& item) { return item.name == name; });
+    }
+    /// Sets one entry of the configuration; null removes it.
+    void configure(const std::string& key, const nlohmann::json& value) {
+        auto config = nlohmann::json::parse(metadata.at("config"));
+        if (value.is_null())
+            config.erase(key);
+        else
+            config[key] = value;
+        metadata["config"] = config.dump();
+    }
+    std::string write(const TempDir& folder) const {
+        SafetensorsWriter writer;
+        for (const Item& item : items) writer.add(item.name, item.shape, item.values);
+        writer.write(folder.file("copy.safetensors"), metadata);
+        return folder.file("copy.safetensors");
+    }
+};
+
+/// Moves the element of largest magnitude by `part` of the tensor's norm.
+void disturb(std::vector<float>& values, double part) {
+    double norm = 0;
+    for (float v : values) norm += double(v) * v;
+    *std::max_element(values.begin(), values.end(), [](float a, float b) {
+        return std::abs(a) < std::abs(b);
+    }) += float(part * std::sqrt(norm));
+}
+
+}  // namespace
+
+TEST_CASE("frozen runs are reproduced in f64 and f32", "[parity]") {
+    for (const char* name : {"multilabel", "onehot", "joint", "vanilla", "trajectory"})
+        for (Precision precision : {Precision::f64, Precision::f32}) {
+            const auto missed = misses(frozen(name), precision);
+            INFO(name << " in " << to_string(precision));
+            CHECK(missed.empty());
+        }
+}
+
+TEST_CASE("one wrong number in a frozen run is noticed", "[parity]") {
+    const TempDir folder;
+    const std::vector<std::string> changed = {"it0.loss.d_real",
+                                              "it0.loss.d_gp",
+                                              "it0.loss.g_rec",
+                                              "it0.loss.g_cls",
+                                              "it0.grad.D.main.0.weight",
+                                              "it0.grad.D.main.2.bias",
+                                              "it0.grad.D.conv2.weight",
+                                              "it0.grad.G.main.0.weight",
+                                              "it0.grad.G.main.1.bias",
+                                              "it0.x_fake",
+                                              "it0.x_rec",
+                                              "it0.x_hat_grad"};
+    for (const std::string& name : changed) {
+        INFO(name);
+        Frozen file("multilabel");
+        file[name].values.size() == 1 ? void(file[name].values[0] += 0.01f)
+                                      : disturb(file[name].values, 0.01);
+        const auto missed = misses(file.write(folder), Precision::f64);
+        CHECK(std::count(missed.begin(), missed.end(), name) == 1);
+    }
+}
+
+TEST_CASE("weights that did not move as they must are noticed", "[parity]") {
+    const TempDir folder;
+    for (const char* name : {"D.main.2.weight", "G.main.3.weight"}) {
+        Frozen file("multilabel");
+        file[std::string("final.") + name].values = file[name].values;  // as if never updated
+        const auto missed = misses(file.write(folder), Precision::f64);
+        CHECK(missed == std::vector{std::string("final.") + name});
+    }
+    Frozen start("multilabel");
+    disturb(start["G.main.3.weight"].values, 0.05);
+    CHECK(misses(start.write(folder), Precision::f64).size() > 5);
+}
+
+TEST_CASE("a parity file that is not one is refused", "[parity]") {
+    const TempDir folder;
+    const auto device = Device::cpu(1);
+    const auto refuse = [&](const auto& change, const std::vector<std::string>& parts) {
+        Frozen file("multilabel");
+        change(file);
+        const std::string path = file.write(folder);
+        expect_error([&] { run_parity(path, *device, Precision::f32); }, parts);
+    };
+    const auto with = [&](const char* key, const nlohmann::json& value,
+                          const std::vector<std::string>& parts) {
+        refuse([&](Frozen& f) { f.configure(key, value); }, parts);
+    };
+    refuse([](Frozen& f) { f.metadata.erase("format"); }, {"parity", "format", "missing"});
+    refuse([](Frozen& f) { f.metadata["format"] = "x"; }, {"format", "x", "stargan-parity-1"});
+    refuse([](Frozen& f) { f.metadata.erase("config"); }, {"copy.safetensors", "config"});
+    refuse([](Frozen& f) { f.metadata["config"] = "{"; }, {"copy.safetensors", "config"});
+    with("d_lr", nullptr, {"config", "d_lr"});
+    with("image_size", "big", {"config"});
+    with("image_size", 30, {"height 30", "32"});
+    with("gan", "lsgan", {"lsgan"});
+    with("groups", {{{"dim", 5}, {"kind", "some"}}}, {"some", "multi_label"});
+    with("groups", {{{"dim", 4}, {"kind", "multi_label"}}}, {"[8,7,7,7]"});
+    with("groups", nlohmann::json::array(), {"no labels"});
+    with("d_conv_dim", 4, {"D.main.0.weight", "[8,3,4,4]", "[4,3,4,4]"});
+    with("batch", 4, {"[4,5]"});
+    with("iterations", 2, {"it1."});
+    refuse([](Frozen& f) { f.remove("it0.grad.D.main.0.bias"); }, {"it0.grad.D.main.0.bias"});
+    refuse([](Frozen& f) { f.remove("it0.loss.d_gp"); }, {"it0.loss.d_gp"});
+    refuse(
+        [](Frozen& f) {
+            f.items.push_back({"stray", {1}, {0}});
+        },
+        {"nothing compares", "stray"});
+    expect_error([&] { run_parity(frozen("multilabel"), *device, Precision::bf16); }, {"bf16"});
+    expect_error([&] { run_parity("/nowhere", *device, Precision::f32); }, {"/nowhere"});
+}

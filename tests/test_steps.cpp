@@ -1,0 +1,182 @@
+#include "tests/model_cases.h"
+
+using namespace sg;
+using namespace sg::testing;
+
+namespace {
+
+constexpr Precision f64 = Precision::f64;
+
+double total_of(const DiscriminatorStep& s, const LossConfig& loss) {
+    return s.loss_real + s.loss_fake + loss.lambda_cls * s.loss_cls + loss.lambda_gp * s.loss_gp;
+}
+double total_of(const GeneratorStep& s, const LossConfig& loss) {
+    return s.loss_fake + loss.lambda_cls * s.loss_cls + loss.lambda_rec * s.loss_rec;
+}
+
+/// parameters += step * direction.
+void move(Parameters& parameters, const std::vector<std::vector<double>>& from,
+          const std::vector<std::vector<double>>& direction, double step) {
+    for (size_t i = 0; i < from.size(); ++i) {
+        std::vector<double> values = from[i];
+        for (size_t e = 0; e < values.size(); ++e) values[e] += step * direction[i][e];
+        parameters.assign(i, std::span<const double>(values));
+    }
+}
+
+/// Compares a step's gradients with differences of its weighted loss: along random directions in
+/// all parameters at once, and in each parameter alone.
+template <class Step>
+void check_step(Parameters& parameters, const LossConfig& loss, const Step& step) {
+    const auto grads = step().grads;
+    std::vector<std::vector<double>> start;
+    for (const Tensor& t : parameters.tensors()) start.push_back(t.to_host());
+    const size_t count = start.size();
+    for (size_t which = 0; which < count + 2; ++which) {
+        INFO((which < count ? parameters.entries()[which].name : "all parameters"));
+        std::vector<std::vector<double>> direction;
+        double expected = 0, size = 0;
+        for (size_t i = 0; i < count; ++i) {
+            const bool moves = which >= count || which == i;
+            direction.push_back(uniform(int64_t(start[i].size()), 1000 * which + i));
+            if (!moves) direction[i].assign(start[i].size(), 0.0);
+            const auto g = grads[i].to_host();
+            for (size_t e = 0; e < g.size(); ++e) {
+                expected += g[e] * direction[i][e];
+                size += std::abs(g[e] * direction[i][e]);
+            }
+        }
+        constexpr double h = 1e-6;
+        move(parameters, start, direction, h);
+        const double above = total_of(step(), loss);
+        move(parameters, start, direction, -h);
+        const double below = total_of(step(), loss);
+        move(parameters, start, direction, 0);
+        CHECK((above - below) / (2 * h) == Approx(expected).margin(1e-6 * size + 1e-9));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("the steps' gradients are the slopes of their weighted losses", "[model]") {
+    const auto device = Device::cpu(2);
+    const ModelConfig config = tiny_config();
+    for (GanLoss gan : {GanLoss::wgan_gp, GanLoss::vanilla, GanLoss::vanilla_saturating})
+        for (int group : {0, 1}) {
+            INFO(to_string(gan) << ", group " << group);
+            StarGan model = make_model(*device, config, f64, 3);
+            const TrainingBatch batch = random_batch(*device, config, f64, group, 2, 20);
+            const LossConfig loss{.gan = gan, .lambda_cls = 1.5, .lambda_rec = 7, .lambda_gp = 9};
+            check_step(model.D.parameters(), loss,
+                       [&] { return reference_d_step(model, loss, batch); });
+            check_step(model.G.parameters(), loss,
+                       [&] { return reference_g_step(model, loss, batch); });
+        }
+}
+
+TEST_CASE("the adversarial losses are Eq. 1 and WGAN's", "[model]") {
+    const auto device = Device::cpu(1);
+    const Tensor s = random_tensor(*device, {2, 2, 2, 1}, DType::f64, 1, -3, 3);
+    double plain = 0, log_d = 0, log_not_d = 0;
+    for (double v : s.to_host()) {
+        const double probability = 1 / (1 + std::exp(-v));
+        plain += v / 8;
+        log_d += std::log(probability) / 8;
+        log_not_d += std::log(1 - probability) / 8;
+    }
+    const auto check = [&](GanLoss gan, double real, double fake, double generator) {
+        INFO(to_string(gan));
+        CHECK(adversarial_loss_real(gan, s).item() == Approx(real).epsilon(1e-12));
+        CHECK(adversarial_loss_fake(gan, s).item() == Approx(fake).epsilon(1e-12));
+        CHECK(adversarial_loss_generator(gan, s).item() == Approx(generator).epsilon(1e-12));
+        CHECK(gan_loss_from_string(to_string(gan)) == gan);
+    };
+    check(GanLoss::wgan_gp, -plain, plain, -plain);
+    check(GanLoss::vanilla, -log_d, -log_not_d, -log_d);
+    check(GanLoss::vanilla_saturating, -log_d, -log_not_d, log_not_d);
+}
+
+TEST_CASE("only the known group's labels and logits count", "[model]") {
+    const auto device = Device::cpu(1);
+    const LabelLayout layout = tiny_config().labels;  // 3 attributes, 4 classes
+    for (int known : {0, 1}) {
+        const Tensor labels = random_labels(*device, layout, known, 2, DType::f64, 4);
+        Tensor logits = random_tensor(*device, {2, 7}, DType::f64, 5).set_requires_grad();
+        const Tensor value = classification_loss(layout, known, logits, labels);
+        const auto z = logits.to_host(), y = labels.to_host(),
+                   g = grad({value}, {logits})[0].to_host();
+        double expected = 0;
+        for (int n = 0; n < 2; ++n) {
+            double exponentials = 0;
+            for (int l = 3; l < 7; ++l) exponentials += std::exp(z[n * 7 + l]);
+            for (int l = 0; l < 7; ++l) {
+                const double zl = z[n * 7 + l], yl = y[n * 9 + l];
+                const double p = l < 3 ? 1 / (1 + std::exp(-zl)) : std::exp(zl) / exponentials;
+                const bool counts = (l < 3) == (known == 0);
+                if (!counts) CHECK(g[n * 7 + l] == 0);
+                if (!counts) continue;
+                CHECK(g[n * 7 + l] == Approx((p - yl) / 2));
+                expected -= yl > 0 ? std::log(p) / 2 : l < 3 ? std::log(1 - p) / 2 : 0;
+            }
+        }
+        CHECK(value.item() == Approx(expected).epsilon(1e-12));
+    }
+    const Tensor logits = Tensor::zeros(*device, {2, 7}, DType::f64);
+    expect_error([&] { classification_loss(layout, 2, logits, logits); }, {"group 2 of 2"});
+}
+
+TEST_CASE("the closed-form penalty equals double backward", "[model]") {
+    const auto device = Device::cpu(2);
+    ModelConfig config = tiny_config();
+    config.width = 32, config.d_repeat_num = 3;
+    const StarGan model = make_model(*device, config, f64, 5);
+    Tensor x_hat = random_tensor(*device, {3, 16, 32, 3}, DType::f64, 6).set_requires_grad();
+    const Penalty penalty = gradient_penalty(model.D, x_hat);
+    const ClosedFormPenalty closed = closed_form_penalty(model.D, x_hat);
+    CHECK(closed.value == Approx(penalty.value.item()).epsilon(1e-13));
+    CHECK(max_error(closed.grad.to_host(), penalty.grad.to_host()) < 1e-13);
+
+    const auto& parameters = model.D.parameters();
+    const auto grads = grad({penalty.value}, parameters.tensors(), {.allow_unused = true});
+    REQUIRE(closed.by_weight.size() == 3);
+    for (size_t i = 0; i < grads.size(); ++i) {
+        const std::string& name = parameters.entries()[i].name;
+        INFO(name);
+        if (name.ends_with(".bias") || name == "conv2.weight") {
+            CHECK((!grads[i] || max_error(grads[i].to_host(), grads[i].to_host()) == 0));
+            if (grads[i])
+                for (double v : grads[i].to_host()) REQUIRE(v == 0);
+            continue;
+        }
+        const Tensor& mine =
+            name == "conv1.weight" ? closed.by_src_weight : closed.by_weight[i / 2];
+        CHECK(max_error(mine.to_host(), grads[i].to_host()) < 1e-12);
+    }
+}
+
+TEST_CASE("a training step gives the same bits on any number of threads", "[model]") {
+    const ModelConfig config = tiny_config();
+    const auto train = [&](int threads, Precision precision) {
+        const auto device = Device::cpu(threads);
+        StarGan model = make_model(*device, config, precision, 8);
+        for (int i = 0; i < 2; ++i) {
+            const TrainingBatch batch = random_batch(*device, config, precision, i, 5, 30 + i);
+            apply(model, reference_d_step(model, {}, batch), 1e-3, {});
+            apply(model, reference_g_step(model, {}, batch), 1e-3, {});
+        }
+        CHECK(model.d_updates == 2);
+        CHECK(model.g_updates == 2);
+        return all_parameters(model);
+    };
+    for (Precision precision : {Precision::f32, Precision::bf16, f64}) {
+        if (precision == Precision::bf16 && cpu_bf16_support() == Bf16Support::none) {
+            WARN("bf16 is not checked: this processor cannot run it");
+            continue;
+        }
+        INFO(to_string(precision));
+        const auto single = train(1, precision);
+        CHECK(train(1, precision) == single);
+        CHECK(train(2, precision) == single);
+        CHECK(train(3, precision) == single);
+    }
+}

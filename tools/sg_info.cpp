@@ -1,0 +1,56 @@
+#include <CLI/CLI.hpp>
+#include <dnnl.hpp>
+
+#include "tools/tool.h"
+#include "train/checkpoint.h"
+
+namespace {
+
+void print_build() {
+    fmt::print("stargan.cu {} ({}, C++{})\n", SG_VERSION, __VERSION__, __cplusplus / 100 % 100);
+    const dnnl_version_t* onednn = dnnl::version();
+    fmt::print("oneDNN     {}.{}.{}\n", onednn->major, onednn->minor, onednn->patch);
+    fmt::print("CUDA       not in this build\n");
+}
+
+void print_devices() {
+    const auto cpu = sg::Device::cpu();
+    const char* support[] = {"not supported", "emulated in f32", "in hardware"};
+    fmt::print("devices    {}\n", sg::tools::device_report(*cpu));
+    fmt::print("           bf16 convolution {}\n", support[int(sg::cpu_bf16_support())]);
+}
+
+void print_checkpoint(const std::filesystem::path& given) {
+    const auto path = sg::resolve_checkpoint(given);
+    const sg::CheckpointInfo info = sg::read_checkpoint_info(path);
+    const sg::ModelConfig& m = info.model;
+    fmt::print("checkpoint {}\n", path.string());
+    fmt::print("iteration  {} (G updated {} times, D {})\n", info.iteration, info.g_updates,
+               info.d_updates);
+    fmt::print("images     {} x {} (height x width), centre crop {}\n", m.height, m.width,
+               info.crop_size);
+    fmt::print("G          {} channels, {} residual blocks\n", m.g_conv_dim, m.g_repeat_num);
+    fmt::print("D          {} channels, {} layers\n", m.d_conv_dim, m.d_repeat_num);
+    for (const sg::LabelGroup& group : m.labels.groups)
+        fmt::print("labels     {} ({}): {}\n", group.name, sg::to_string(group.kind),
+                   fmt::join(group.names, " "));
+    fmt::print("seed       {}\nsettings   {}\n", info.seed, info.settings);
+}
+
+int run(int argc, char** argv) {
+    std::string checkpoint;
+    CLI::App app{"Says what this build is and what machine it runs on, or what a checkpoint is."};
+    app.add_option("checkpoint", checkpoint, "checkpoint file, or a run folder");
+    if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
+    if (!checkpoint.empty()) {
+        print_checkpoint(checkpoint);
+        return sg::tools::exit_success;
+    }
+    print_build();
+    print_devices();
+    return sg::tools::exit_success;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return sg::tools::guarded("sg_info", run, argc, argv); }

@@ -1,0 +1,43 @@
+#include <CLI/CLI.hpp>
+
+#include "tools/tool.h"
+#include "train/translate.h"
+
+namespace {
+
+int run(int argc, char** argv) {
+    sg::TranslateRequest request;
+    std::string device_name = "auto";
+    int threads = 0;
+    CLI::App app{
+        "Translates photos with a trained generator. A photo of any size is cropped around its "
+        "centre (as in training, see --crop) and resized to the training size: a face that fills "
+        "the crop as the training faces did gives the best result."};
+    app.add_option("--checkpoint", request.checkpoint, "checkpoint file, or a run folder")->required();
+    app.add_option("--input", request.inputs, "images or folders of images")->required();
+    app.add_option("--out", request.out, "folder for the results")->required();
+    app.add_option("--set", request.set,
+                   "a target, e.g. Blond_Hair=1,Eyeglasses=0; repeat for several. Labels that are "
+                   "not named stay as in the input. Without --set: each label in turn")
+        ->allow_extra_args(false);
+    app.add_option("--from", request.from,
+                   "labels of the input, e.g. Black_Hair=1,Young=1; those not named are predicted");
+    app.add_option("--crop", request.crop, "centre crop in pixels; 0: none; -1: as in training")
+        ->capture_default_str();
+    app.add_option("--device", device_name, "auto or cpu")->capture_default_str();
+    app.add_option("--threads", threads, "0: one per processor")->capture_default_str();
+    if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
+
+    const auto device = sg::tools::open_device(device_name, threads);
+    const auto results = sg::translate_files(*device, request, [](const std::string& reason) {
+        fmt::print(stderr, "sg_translate: skipped: {}\n", reason);
+    });
+    for (const auto& one : results)
+        fmt::print("{} ({}) -> {} ({})\n", one.input.string(), one.source, one.output.string(),
+                   one.target);
+    return sg::tools::exit_success;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return sg::tools::guarded("sg_translate", run, argc, argv); }
