@@ -44,8 +44,8 @@ class Arena {
     mutable std::mutex mutex_;
     size_t block_bytes_;
     std::vector<void*> blocks_;
-    Pieces pieces_;                                // by address
-    std::set<std::pair<size_t, char*>> free_;      // by size, then address
+    Pieces pieces_;                            // by address
+    std::set<std::pair<size_t, char*>> free_;  // by size, then address
     size_t in_use_ = 0, peak_ = 0, reserved_ = 0;
 };
 

@@ -113,9 +113,15 @@ Node::Node(const char* op_name, std::vector<Tensor> node_inputs, Backward fn, si
       backward(std::move(fn)),
       output_count(outputs) {}
 
-bool grad_enabled() { return recording; }
-GradMode::GradMode(bool enabled) : before_(recording) { recording = enabled; }
-GradMode::~GradMode() { recording = before_; }
+bool grad_enabled() {
+    return recording;
+}
+GradMode::GradMode(bool enabled) : before_(recording) {
+    recording = enabled;
+}
+GradMode::~GradMode() {
+    recording = before_;
+}
 
 std::vector<Tensor> record(const char* op, std::vector<Tensor> outputs, std::vector<Tensor> inputs,
                            Backward backward) {

@@ -17,8 +17,8 @@ using Needs = std::vector<bool>;
 /// its inputs (undefined where not needed, or where the derivative is zero almost everywhere).
 /// It captures inputs and saved tensors, never the node's own outputs with their history: that
 /// would be a cycle.
-using Backward = std::function<std::vector<Tensor>(const std::vector<Tensor>& grads,
-                                                   const Needs& needs)>;
+using Backward =
+    std::function<std::vector<Tensor>(const std::vector<Tensor>& grads, const Needs& needs)>;
 
 class Node {
   public:

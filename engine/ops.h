@@ -31,15 +31,15 @@ Tensor cast(const Tensor& x, DType dtype);
 
 // ---- sums and their adjoints -------------------------------------------------------------------
 // Sums of bf16 are f32. "rows" are the outermost axis (images), "channels" the innermost.
-Tensor sum(const Tensor& x);                           ///< [...] -> [1]
-Tensor mean(const Tensor& x);                          ///< [...] -> [1]
-Tensor sum_rows(const Tensor& x);                      ///< [N, ...] -> [N]
-Tensor sum_channels(const Tensor& x);                  ///< [..., C] -> [C]
+Tensor sum(const Tensor& x);                                                  ///< [...] -> [1]
+Tensor mean(const Tensor& x);                                                 ///< [...] -> [1]
+Tensor sum_rows(const Tensor& x);                                             ///< [N, ...] -> [N]
+Tensor sum_channels(const Tensor& x);                                         ///< [..., C] -> [C]
 Tensor broadcast(const Tensor& s, const Shape& shape, DType dtype);           ///< [1] -> shape
 Tensor broadcast_rows(const Tensor& s, const Shape& shape, DType dtype);      ///< [N] -> [N, ...]
 Tensor broadcast_channels(const Tensor& s, const Shape& shape, DType dtype);  ///< [C] -> [..., C]
-Tensor scale_rows(const Tensor& x, const Tensor& s);   ///< x[n, ...] s[n], s [N] in master type
-Tensor scale(const Tensor& x, const Tensor& s);        ///< x s, s [1] in master type
+Tensor scale_rows(const Tensor& x, const Tensor& s);  ///< x[n, ...] s[n], s [N] in master type
+Tensor scale(const Tensor& x, const Tensor& s);       ///< x s, s [1] in master type
 
 // ---- convolution -------------------------------------------------------------------------------
 /// Formulas: kernels/conv/conv.h. Weights are [K, R, S, C] in f32 (f64 with f64 activations).

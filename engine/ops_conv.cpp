@@ -23,15 +23,22 @@ ConvOptions derived(const ConvOptions& options, DType compute, DType out) {
 }
 
 void require_rank4(const char* op, const Tensor& x, const Tensor& w) {
-    require(x.shape().size() == 4 && w.shape().size() == 4, op, "operands {} and {} must have rank 4",
-            to_string(x.shape()), to_string(w.shape()));
+    require(x.shape().size() == 4 && w.shape().size() == 4, op,
+            "operands {} and {} must have rank 4", to_string(x.shape()), to_string(w.shape()));
 }
 
 ConvShape make_shape(const char* op, const Shape& x, const Shape& w, const ConvOptions& options) {
     require(x[3] == w[3], op, "input {} (NHWC) has {} channels, weight {} (KRSC) expects {}",
             to_string(x), x[3], to_string(w), w[3]);
-    const ConvShape shape{.N = x[0], .H = x[1], .W = x[2], .C = x[3], .K = w[0], .R = w[1],
-                          .S = w[2], .stride = options.stride, .pad = options.pad};
+    const ConvShape shape{.N = x[0],
+                          .H = x[1],
+                          .W = x[2],
+                          .C = x[3],
+                          .K = w[0],
+                          .R = w[1],
+                          .S = w[2],
+                          .stride = options.stride,
+                          .pad = options.pad};
     check_conv_shape(op, shape);
     return shape;
 }
@@ -42,12 +49,10 @@ void dispatch_conv(const char* op, DType compute, DType out, Body&& body) {
     if (compute == DType::f32 && out == DType::f32) return body.template operator()<float, float>();
     if (compute == DType::f64 && out == DType::f64)
         return body.template operator()<double, double>();
-    if (compute == DType::bf16 && out == DType::bf16)
-        return body.template operator()<bf16, bf16>();
-    if (compute == DType::bf16 && out == DType::f32)
-        return body.template operator()<bf16, float>();
-    throw Error(op, fmt::format("cannot compute in {} and return {}", to_string(compute),
-                                to_string(out)));
+    if (compute == DType::bf16 && out == DType::bf16) return body.template operator()<bf16, bf16>();
+    if (compute == DType::bf16 && out == DType::f32) return body.template operator()<bf16, float>();
+    throw Error(
+        op, fmt::format("cannot compute in {} and return {}", to_string(compute), to_string(out)));
 }
 
 }  // namespace

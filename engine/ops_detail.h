@@ -7,8 +7,9 @@
 namespace sg::detail {
 
 inline void require_same(const char* op, const Tensor& x, const Tensor& z) {
-    require(x.shape() == z.shape() && x.dtype() == z.dtype(), op, "operands differ: {} {} and {} {}",
-            to_string(x.dtype()), to_string(x.shape()), to_string(z.dtype()), to_string(z.shape()));
+    require(x.shape() == z.shape() && x.dtype() == z.dtype(), op,
+            "operands differ: {} {} and {} {}", to_string(x.dtype()), to_string(x.shape()),
+            to_string(z.dtype()), to_string(z.shape()));
 }
 
 inline void require_shape(const char* op, const char* what, const Tensor& x, const Shape& shape,
@@ -22,7 +23,9 @@ inline Tensor empty_like(const Tensor& x) {
 }
 
 /// Pixels of an image tensor [N, ..., C]: everything between the first and the last axis.
-inline int64_t pixels(const Tensor& x) { return x.size() / (x.dim(0) * x.shape().back()); }
+inline int64_t pixels(const Tensor& x) {
+    return x.size() / (x.dim(0) * x.shape().back());
+}
 
 /// Losses and logits are never bf16.
 template <class Body>

@@ -35,9 +35,9 @@ Tensor residual_gradient(const Tensor& grad, const Tensor& prediction, const Ten
 }  // namespace
 
 Tensor bce_with_logits(const Tensor& logits, const Tensor& targets) {
-    Tensor value = run_loss("bce_with_logits", logits, targets, [](auto& context, const auto& args) {
-        bce_with_logits_forward(context, args);
-    });
+    Tensor value =
+        run_loss("bce_with_logits", logits, targets,
+                 [](auto& context, const auto& args) { bce_with_logits_forward(context, args); });
     return record("bce_with_logits", value, {logits},
                   [logits, targets](const auto& grads, const Needs&) {
                       return std::vector{residual_gradient(grads[0], sigmoid(logits), targets)};
@@ -58,16 +58,14 @@ Tensor softmax(const Tensor& x) {
     require(x.shape().size() == 2, "softmax", "takes [N, L], got {}", to_string(x.shape()));
     Tensor y = detail::empty_like(x);
     detail::dispatch_master("softmax", x.dtype(), [&]<class T>() {
-        softmax_forward(x.device().context(), SoftmaxArgs<T>{.N = x.dim(0),
-                                                             .L = x.dim(1),
-                                                             .x = x.data<T>(),
-                                                             .y = y.data<T>()});
+        softmax_forward(
+            x.device().context(),
+            SoftmaxArgs<T>{.N = x.dim(0), .L = x.dim(1), .x = x.data<T>(), .y = y.data<T>()});
     });
     return record("softmax", y, {x}, [x, saved = y.detach()](const auto& grads, const Needs&) {
         const Tensor y = grad_enabled() ? softmax(x) : saved;
         const Tensor dot = sum_rows(mul(grads[0], y));
-        return std::vector{
-            mul(y, sub(grads[0], broadcast_rows(dot, x.shape(), x.dtype())))};
+        return std::vector{mul(y, sub(grads[0], broadcast_rows(dot, x.shape(), x.dtype())))};
     });
 }
 

@@ -133,7 +133,10 @@ Tensor label_concat(const Tensor& x, const Tensor& labels) {
     Tensor y = Tensor::empty(x.device(), {N, x.dim(1), x.dim(2), C + L}, x.dtype());
     dispatch(x.dtype(), [&]<class T>() {
         label_concat_forward(x.device().context(),
-                             LabelConcatForwardArgs<T>{.N = N, .M = M, .C = C, .L = L,
+                             LabelConcatForwardArgs<T>{.N = N,
+                                                       .M = M,
+                                                       .C = C,
+                                                       .L = L,
                                                        .x = x.data<T>(),
                                                        .labels = labels.data<acc_t<T>>(),
                                                        .y = y.data<T>()});
@@ -152,7 +155,10 @@ Tensor label_concat_backward(const Tensor& grad_y, int64_t channels) {
         Tensor::empty(grad_y.device(), {N, grad_y.dim(1), grad_y.dim(2), channels}, grad_y.dtype());
     dispatch(grad_y.dtype(), [&]<class T>() {
         label_concat_backward(grad_y.device().context(),
-                              LabelConcatBackwardArgs<T>{.N = N, .M = M, .C = channels, .L = L,
+                              LabelConcatBackwardArgs<T>{.N = N,
+                                                         .M = M,
+                                                         .C = channels,
+                                                         .L = L,
                                                          .grad_y = grad_y.data<T>(),
                                                          .grad_x = grad_x.data<T>()});
     });

@@ -11,12 +11,9 @@ namespace {
 Tensor run(Unary op, const Tensor& x, double a = 1, double b = 0) {
     Tensor y = empty_like(x);
     dispatch(x.dtype(), [&]<class T>() {
-        unary(x.device().context(), UnaryArgs<T>{.op = op,
-                                                 .count = x.size(),
-                                                 .x = x.data<T>(),
-                                                 .y = y.data<T>(),
-                                                 .a = a,
-                                                 .b = b});
+        unary(x.device().context(),
+              UnaryArgs<T>{
+                  .op = op, .count = x.size(), .x = x.data<T>(), .y = y.data<T>(), .a = a, .b = b});
     });
     return y;
 }
@@ -52,7 +49,9 @@ Tensor record_by_output(const char* name, const Tensor& x, Tensor y, Tensor (*ag
 
 Tensor add(const Tensor& x, const Tensor& z) {
     return record("add", run("add", Binary::add, x, z), {x, z},
-                  [](const auto& grads, const Needs&) { return std::vector{grads[0], grads[0]}; });
+                  [](const auto& grads, const Needs&) {
+                      return std::vector{grads[0], grads[0]};
+                  });
 }
 
 Tensor sub(const Tensor& x, const Tensor& z) {
@@ -71,17 +70,20 @@ Tensor mul(const Tensor& x, const Tensor& z) {
 }
 
 Tensor affine(const Tensor& x, double scale, double shift) {
-    return record("affine", run(Unary::affine, x, scale, shift), {x},
-                  [scale](const auto& grads, const Needs&) {
-                      return std::vector{affine(grads[0], scale)};
-                  });
+    return record(
+        "affine", run(Unary::affine, x, scale, shift), {x},
+        [scale](const auto& grads, const Needs&) { return std::vector{affine(grads[0], scale)}; });
 }
 
-Tensor relu(const Tensor& x) { return leaky_relu(x, 0); }
+Tensor relu(const Tensor& x) {
+    return leaky_relu(x, 0);
+}
 
 Tensor leaky_relu(const Tensor& x, double slope) {
-    require(slope >= 0, "leaky_relu", "slope {} is negative: the output's sign would not tell the "
-            "input's", slope);
+    require(slope >= 0, "leaky_relu",
+            "slope {} is negative: the output's sign would not tell the "
+            "input's",
+            slope);
     Tensor y = run(Unary::leaky_relu, x, slope);
     return record("leaky_relu", y, {x}, [y = y.detach(), slope](const auto& grads, const Needs&) {
         return std::vector{leaky_relu_backward(grads[0], y, slope)};
@@ -106,10 +108,9 @@ Tensor tanh(const Tensor& x) {
 }
 
 Tensor sigmoid(const Tensor& x) {
-    return record_by_output("sigmoid", x, run(Unary::sigmoid, x), sigmoid,
-                            [](const Tensor& grad, const Tensor& y) {
-                                return mul(grad, mul(y, affine(y, -1, 1)));
-                            });
+    return record_by_output(
+        "sigmoid", x, run(Unary::sigmoid, x), sigmoid,
+        [](const Tensor& grad, const Tensor& y) { return mul(grad, mul(y, affine(y, -1, 1))); });
 }
 
 Tensor softplus(const Tensor& x) {
@@ -119,17 +120,15 @@ Tensor softplus(const Tensor& x) {
 }
 
 Tensor sqrt(const Tensor& x) {
-    return record_by_output("sqrt", x, run(Unary::sqrt, x), sqrt,
-                            [](const Tensor& grad, const Tensor& y) {
-                                return mul(grad, affine(reciprocal(y), 0.5));
-                            });
+    return record_by_output(
+        "sqrt", x, run(Unary::sqrt, x), sqrt,
+        [](const Tensor& grad, const Tensor& y) { return mul(grad, affine(reciprocal(y), 0.5)); });
 }
 
 Tensor reciprocal(const Tensor& x) {
-    return record_by_output("reciprocal", x, run(Unary::reciprocal, x), reciprocal,
-                            [](const Tensor& grad, const Tensor& y) {
-                                return affine(mul(grad, mul(y, y)), -1);
-                            });
+    return record_by_output(
+        "reciprocal", x, run(Unary::reciprocal, x), reciprocal,
+        [](const Tensor& grad, const Tensor& y) { return affine(mul(grad, mul(y, y)), -1); });
 }
 
 Tensor cast(const Tensor& x, DType dtype) {
@@ -139,8 +138,7 @@ Tensor cast(const Tensor& x, DType dtype) {
         dispatch(dtype, [&]<class To>() {
             if constexpr (!std::is_same_v<From, To>)
                 cast(x.device().context(),
-                     CastArgs<From, To>{
-                         .count = x.size(), .x = x.data<From>(), .y = y.data<To>()});
+                     CastArgs<From, To>{.count = x.size(), .x = x.data<From>(), .y = y.data<To>()});
         });
     });
     return record("cast", y, {x}, [from = x.dtype()](const auto& grads, const Needs&) {
@@ -155,6 +153,8 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
                   });
 }
 
-Tensor flatten(const Tensor& x) { return reshape(x, {x.dim(0), x.size() / x.dim(0)}); }
+Tensor flatten(const Tensor& x) {
+    return reshape(x, {x.dim(0), x.size() / x.dim(0)});
+}
 
 }  // namespace sg

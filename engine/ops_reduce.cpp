@@ -33,10 +33,8 @@ Tensor run_broadcast(const char* op, const Tensor& s, const Shape& shape, DType 
     Tensor y = Tensor::empty(s.device(), shape, dtype);
     dispatch(dtype, [&]<class T>() {
         const int64_t rows = along == Axis::columns ? expected : y.size() / expected;
-        const BroadcastArgs<T> args{.rows = rows,
-                                    .columns = y.size() / rows,
-                                    .s = s.data<acc_t<T>>(),
-                                    .y = y.data<T>()};
+        const BroadcastArgs<T> args{
+            .rows = rows, .columns = y.size() / rows, .s = s.data<acc_t<T>>(), .y = y.data<T>()};
         if (along == Axis::columns)
             broadcast_rows(s.device().context(), args);
         else
@@ -58,7 +56,9 @@ Tensor run_scale(const Tensor& x, const Tensor& s, int64_t rows) {
 }
 
 /// Products in master type, so that their sum is not of rounded terms.
-Tensor master(const Tensor& x) { return cast(x, master_type(x.dtype())); }
+Tensor master(const Tensor& x) {
+    return cast(x, master_type(x.dtype()));
+}
 
 }  // namespace
 
@@ -69,7 +69,9 @@ Tensor sum(const Tensor& x) {
                   });
 }
 
-Tensor mean(const Tensor& x) { return affine(sum(x), 1.0 / double(x.size())); }
+Tensor mean(const Tensor& x) {
+    return affine(sum(x), 1.0 / double(x.size()));
+}
 
 Tensor sum_rows(const Tensor& x) {
     return record("sum_rows", run_sum(x, x.dim(0), Axis::columns), {x},
@@ -116,12 +118,11 @@ Tensor scale_rows(const Tensor& x, const Tensor& s) {
 
 Tensor scale(const Tensor& x, const Tensor& s) {
     detail::require_shape("scale", "factor", s, {1}, master_type(x.dtype()));
-    return record("scale", run_scale(x, s, 1), {x, s},
-                  [x, s](const auto& grads, const Needs& needs) {
-                      return std::vector{
-                          needs[0] ? scale(grads[0], s) : Tensor(),
-                          needs[1] ? sum(mul(master(grads[0]), master(x))) : Tensor()};
-                  });
+    return record(
+        "scale", run_scale(x, s, 1), {x, s}, [x, s](const auto& grads, const Needs& needs) {
+            return std::vector{needs[0] ? scale(grads[0], s) : Tensor(),
+                               needs[1] ? sum(mul(master(grads[0]), master(x))) : Tensor()};
+        });
 }
 
 }  // namespace sg

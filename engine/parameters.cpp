@@ -69,8 +69,8 @@ void Parameters::assign(size_t i, std::span<const float> values) {
     values_.mark_changed();
 }
 
-void Parameters::adam_step(const std::vector<Tensor>& gradients, int64_t step,
-                           double learning_rate, const AdamOptions& options) {
+void Parameters::adam_step(const std::vector<Tensor>& gradients, int64_t step, double learning_rate,
+                           const AdamOptions& options) {
     require(gradients.size() == entries_.size(), "adam", "{} gradients for {} parameters",
             gradients.size(), entries_.size());
     for (size_t i = 0; i < entries_.size(); ++i) {
@@ -79,17 +79,16 @@ void Parameters::adam_step(const std::vector<Tensor>& gradients, int64_t step,
                 "gradient of {} is {} {}", entries_[i].name, to_string(gradient.dtype()),
                 to_string(gradient.shape()));
         const auto update = [&]<class T>() {
-            adam_update(values_.device().context(),
-                        AdamArgs<T>{.count = gradient.size(),
-                                    .p = tensors_[i].data<T>(),
-                                    .m = first_moment(i).data<T>(),
-                                    .v = second_moment(i).data<T>(),
-                                    .g = gradient.data<T>(),
-                                    .step = step,
-                                    .lr = learning_rate,
-                                    .beta1 = options.beta1,
-                                    .beta2 = options.beta2,
-                                    .eps = options.eps});
+            adam_update(values_.device().context(), AdamArgs<T>{.count = gradient.size(),
+                                                                .p = tensors_[i].data<T>(),
+                                                                .m = first_moment(i).data<T>(),
+                                                                .v = second_moment(i).data<T>(),
+                                                                .g = gradient.data<T>(),
+                                                                .step = step,
+                                                                .lr = learning_rate,
+                                                                .beta1 = options.beta1,
+                                                                .beta2 = options.beta2,
+                                                                .eps = options.eps});
         };
         if (dtype() == DType::f32)
             update.operator()<float>();

@@ -15,8 +15,8 @@ namespace sg {
 
 /// One tensor of an open file.
 struct SafetensorsEntry {
-    std::string dtype;  ///< "F32", "BF16", "F16" or "F64"
-    Shape shape;        ///< may be [] (a scalar)
+    std::string dtype;            ///< "F32", "BF16", "F16" or "F64"
+    Shape shape;                  ///< may be [] (a scalar)
     uint64_t begin = 0, end = 0;  ///< byte range in the data section
 };
 

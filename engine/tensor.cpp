@@ -10,14 +10,19 @@ namespace sg {
 
 const char* to_string(DType dtype) {
     switch (dtype) {
-        case DType::f32: return "f32";
-        case DType::bf16: return "bf16";
-        case DType::f64: break;
+        case DType::f32:
+            return "f32";
+        case DType::bf16:
+            return "bf16";
+        case DType::f64:
+            break;
     }
     return "f64";
 }
 
-size_t size_of(DType dtype) { return dtype == DType::f32 ? 4 : dtype == DType::bf16 ? 2 : 8; }
+size_t size_of(DType dtype) {
+    return dtype == DType::f32 ? 4 : dtype == DType::bf16 ? 2 : 8;
+}
 
 int64_t element_count(const Shape& shape) {
     return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
@@ -39,7 +44,9 @@ uint64_t next_version() {
 }  // namespace
 
 Tensor::Storage::Storage(Device& d, size_t bytes) : device(&d), data(d.arena().allocate(bytes)) {}
-Tensor::Storage::~Storage() { device->arena().free(data); }
+Tensor::Storage::~Storage() {
+    device->arena().free(data);
+}
 
 Tensor Tensor::empty(Device& device, Shape shape, DType dtype) {
     for (int64_t extent : shape)
@@ -61,9 +68,8 @@ Tensor Tensor::zeros(Device& device, Shape shape, DType dtype) {
 
 Tensor Tensor::full(Device& device, Shape shape, DType dtype, double value) {
     Tensor result = empty(device, std::move(shape), dtype);
-    dispatch(dtype, [&]<class T>() {
-        std::fill_n(result.data<T>(), result.size(), T(acc_t<T>(value)));
-    });
+    dispatch(dtype,
+             [&]<class T>() { std::fill_n(result.data<T>(), result.size(), T(acc_t<T>(value))); });
     return result;
 }
 
@@ -103,8 +109,12 @@ Tensor Tensor::from_host(Device& device, Shape shape, std::span<const double> va
     return result;
 }
 
-std::vector<double> Tensor::to_host() const { return copy_out<double>(*this); }
-std::vector<float> Tensor::to_host_f32() const { return copy_out<float>(*this); }
+std::vector<double> Tensor::to_host() const {
+    return copy_out<double>(*this);
+}
+std::vector<float> Tensor::to_host_f32() const {
+    return copy_out<float>(*this);
+}
 
 double Tensor::item() const {
     require(size() == 1, "tensor", "item() needs one element, shape is {}", to_string(shape()));
@@ -118,7 +128,9 @@ Tensor& Tensor::set_requires_grad(bool value) {
     return *this;
 }
 
-void Tensor::mark_changed() { impl_->storage->version = next_version(); }
+void Tensor::mark_changed() {
+    impl_->storage->version = next_version();
+}
 
 Tensor Tensor::share(int64_t offset, Shape shape) const {
     Tensor result;
@@ -131,7 +143,9 @@ Tensor Tensor::share(int64_t offset, Shape shape) const {
     return result;
 }
 
-Tensor Tensor::detach() const { return share(0, impl_->shape); }
+Tensor Tensor::detach() const {
+    return share(0, impl_->shape);
+}
 
 Tensor Tensor::view(Shape shape) const {
     require(element_count(shape) == size(), "view", "{} does not have the elements of {}",

@@ -12,21 +12,22 @@ void validate_extent(const char* name, int extent, int d_repeat_num) {
     const int step = std::max(4, 1 << d_repeat_num);
     if (extent > 0 && extent % step == 0) return;
     const int below = extent / step * step, above = below + step;
-    throw Error("model",
-                fmt::format("image {} {} cannot be halved {} times by D and twice by G: it must be "
-                            "a multiple of {}",
-                            name, extent, d_repeat_num, step),
-                below > 0 ? fmt::format("{} or {} would work, or fewer D layers (--d-repeat-num)",
-                                        below, above)
-                          : fmt::format("{} would work, or fewer D layers (--d-repeat-num)", above));
+    throw Error(
+        "model",
+        fmt::format("image {} {} cannot be halved {} times by D and twice by G: it must be "
+                    "a multiple of {}",
+                    name, extent, d_repeat_num, step),
+        below > 0
+            ? fmt::format("{} or {} would work, or fewer D layers (--d-repeat-num)", below, above)
+            : fmt::format("{} would work, or fewer D layers (--d-repeat-num)", above));
 }
 
 }  // namespace
 
 void validate(const ModelConfig& config) {
     const auto positive = [](const char* name, int value, int least, int most) {
-        require(value >= least && value <= most, "model", "{} is {}, expected {} to {}", name, value,
-                least, most);
+        require(value >= least && value <= most, "model", "{} is {}, expected {} to {}", name,
+                value, least, most);
     };
     positive("g_conv_dim", config.g_conv_dim, 1, 1024);
     positive("d_conv_dim", config.d_conv_dim, 1, 1024);
@@ -48,7 +49,9 @@ Precision precision_from_string(const std::string& text) {
     throw Error("precision", fmt::format("'{}' is unknown, expected f32, bf16 or f64", text));
 }
 
-const char* to_string(Precision precision) { return to_string(compute_type(precision)); }
+const char* to_string(Precision precision) {
+    return to_string(compute_type(precision));
+}
 
 DType compute_type(Precision precision) {
     return precision == Precision::f32    ? DType::f32
@@ -56,6 +59,8 @@ DType compute_type(Precision precision) {
                                           : DType::f64;
 }
 
-DType master_type(Precision precision) { return master_type(compute_type(precision)); }
+DType master_type(Precision precision) {
+    return master_type(compute_type(precision));
+}
 
 }  // namespace sg

@@ -9,10 +9,16 @@ using Declarations = std::vector<std::pair<std::string, Shape>>;
 // Positions in the official nn.Sequential: each of the three down layers and the two up layers
 // takes three (convolution, normalisation, ReLU), a residual block takes one.
 constexpr int first_residual = 9;
-int first_up(const ModelConfig& config) { return first_residual + config.g_repeat_num; }
-int head(const ModelConfig& config) { return first_up(config) + 6; }
+int first_up(const ModelConfig& config) {
+    return first_residual + config.g_repeat_num;
+}
+int head(const ModelConfig& config) {
+    return first_up(config) + 6;
+}
 
-std::string main(int layer) { return fmt::format("main.{}", layer); }
+std::string main(int layer) {
+    return fmt::format("main.{}", layer);
+}
 
 void declare_norm(Declarations& out, const std::string& prefix, int64_t channels) {
     out.emplace_back(prefix + ".weight", Shape{channels});
@@ -49,7 +55,9 @@ Generator::Generator(Device& device, const ModelConfig& config, Precision precis
       compute_(compute_type(precision)),
       parameters_(device, master_type(precision), declare(config)) {}
 
-const Tensor& Generator::weight(int layer) const { return parameters_[main(layer) + ".weight"]; }
+const Tensor& Generator::weight(int layer) const {
+    return parameters_[main(layer) + ".weight"];
+}
 
 Tensor Generator::norm(const Tensor& x, const std::string& prefix,
                        const InstanceNormOptions& options) const {

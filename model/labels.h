@@ -15,7 +15,7 @@ LabelKind label_kind_from_string(const std::string& text);
 
 /// The labels of one data set (paper, section 3.2: c_i).
 struct LabelGroup {
-    std::string name;                ///< e.g. "celeba"
+    std::string name;  ///< e.g. "celeba"
     LabelKind kind = LabelKind::multi_label;
     std::vector<std::string> names;  ///< one per label, in the order of the label vector
 
@@ -23,7 +23,8 @@ struct LabelGroup {
     /// Index of `label`; throws Error listing the known names.
     int index_of(const std::string& label) const;
     /// Indices that exclude label `i`: for one_hot all others, for multi_label the other hair
-    /// colours if `i` is one ({Black,Blond,Brown,Gray}_Hair are exclusive, as in the official code).
+    /// colours if `i` is one ({Black,Blond,Brown,Gray}_Hair are exclusive, as in the official
+    /// code).
     std::vector<int> exclusive_with(int i) const;
     bool operator==(const LabelGroup&) const = default;
 };
@@ -33,8 +34,8 @@ struct LabelGroup {
 struct LabelLayout {
     std::vector<LabelGroup> groups;
 
-    int class_dim() const;   ///< sum of the groups' dims: D's logits
-    int label_dim() const;   ///< class_dim, plus n mask entries if n > 1: G's label channels
+    int class_dim() const;  ///< sum of the groups' dims: D's logits
+    int label_dim() const;  ///< class_dim, plus n mask entries if n > 1: G's label channels
     int offset(int group) const;
     /// Embeds a group's own labels (dim() floats) into a full label vector: other groups zero,
     /// mask set. `out` has label_dim() floats.

@@ -11,7 +11,8 @@ GanLoss gan_loss_from_string(const std::string& text) {
     if (text == "vanilla") return GanLoss::vanilla;
     if (text == "vanilla-saturating") return GanLoss::vanilla_saturating;
     throw Error("gan", fmt::format("'{}' is unknown, expected wgan-gp, vanilla or "
-                                   "vanilla-saturating", text));
+                                   "vanilla-saturating",
+                                   text));
 }
 
 const char* to_string(GanLoss gan) {
@@ -30,9 +31,12 @@ Tensor adversarial_loss_fake(GanLoss gan, const Tensor& src) {
 
 Tensor adversarial_loss_generator(GanLoss gan, const Tensor& src) {
     switch (gan) {
-        case GanLoss::wgan_gp: return affine(mean(src), -1);
-        case GanLoss::vanilla: return mean(softplus(affine(src, -1)));
-        case GanLoss::vanilla_saturating: break;
+        case GanLoss::wgan_gp:
+            return affine(mean(src), -1);
+        case GanLoss::vanilla:
+            return mean(softplus(affine(src, -1)));
+        case GanLoss::vanilla_saturating:
+            break;
     }
     return affine(mean(softplus(src)), -1);
 }
@@ -60,7 +64,9 @@ double classification_accuracy(const LabelLayout& layout, int group, const Tenso
         for (size_t i = 0; i < target.size(); ++i) right += (predicted[i] > 0) == (target[i] > 0.5);
         return double(right) / double(target.size());
     }
-    const auto largest = [dim](const double* row) { return std::max_element(row, row + dim) - row; };
+    const auto largest = [dim](const double* row) {
+        return std::max_element(row, row + dim) - row;
+    };
     for (int64_t n = 0; n < rows; ++n)
         right += largest(&predicted[n * dim]) == largest(&target[n * dim]);
     return double(right) / double(rows);

@@ -48,8 +48,8 @@ GeneratorStep reference_g_step(const StarGan& model, const LossConfig& loss,
     const Tensor loss_fake = adversarial_loss_generator(loss.gan, fake.src);
     const Tensor loss_cls = classification_loss(model.config.labels, group, fake.cls, c_trg);
     const Tensor loss_rec = l1_loss(x_real, x_rec);
-    const Tensor total = add(add(loss_fake, affine(loss_cls, loss.lambda_cls)),
-                             affine(loss_rec, loss.lambda_rec));
+    const Tensor total =
+        add(add(loss_fake, affine(loss_cls, loss.lambda_cls)), affine(loss_rec, loss.lambda_rec));
 
     step.loss_fake = loss_fake.item();
     step.loss_cls = loss_cls.item();

@@ -14,10 +14,10 @@ struct TrainingBatch {
 /// The D step's losses, unweighted, and everything a test wants to see.
 struct DiscriminatorStep {
     double loss_real = 0, loss_fake = 0, loss_cls = 0, loss_gp = 0;
-    double gradient_norm = 0;    ///< mean of ||dD/dx_hat|| over the batch; 0 without penalty
-    std::vector<Tensor> grads;   ///< of the weighted sum, one per parameter of D
-    Tensor x_fake, x_hat_grad;   ///< x_hat_grad is undefined without penalty
-    Tensor real_logits;          ///< class logits of the real images [N, class_dim]
+    double gradient_norm = 0;   ///< mean of ||dD/dx_hat|| over the batch; 0 without penalty
+    std::vector<Tensor> grads;  ///< of the weighted sum, one per parameter of D
+    Tensor x_fake, x_hat_grad;  ///< x_hat_grad is undefined without penalty
+    Tensor real_logits;         ///< class logits of the real images [N, class_dim]
 };
 
 /// The G step's losses.
@@ -25,7 +25,7 @@ struct GeneratorStep {
     double loss_fake = 0, loss_cls = 0, loss_rec = 0;
     std::vector<Tensor> grads;  ///< of the weighted sum, one per parameter of G
     Tensor x_fake, x_rec;
-    Tensor fake_logits;         ///< class logits of the fakes [N, class_dim]
+    Tensor fake_logits;  ///< class logits of the fakes [N, class_dim]
 };
 
 /// The training step in plain automatic differentiation, in the order of the paper's section 3:

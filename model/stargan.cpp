@@ -32,7 +32,9 @@ bool is_norm_weight(const Parameters::Entry& entry) {
 
 /// Number of inputs that feed one output. PyTorch takes the second axis of the weight, also for
 /// transposed convolutions, whose weight is [in, out, R, S].
-int64_t fan_in(const Shape& weight) { return weight[1] * weight[2] * weight[3]; }
+int64_t fan_in(const Shape& weight) {
+    return weight[1] * weight[2] * weight[3];
+}
 
 void initialise(Parameters& parameters, uint64_t seed, RngPurpose purpose, bool conv_bias) {
     double bound = 0;  // a convolution's bias follows its weight and shares its bound
@@ -45,8 +47,8 @@ void initialise(Parameters& parameters, uint64_t seed, RngPurpose purpose, bool 
         for (size_t e = 0; e < values.size(); ++e)
             values[e] = random ? float((2.0 * rng.uniform(e) - 1.0) * bound)
                                : (is_norm_weight(entry) ? 1.0f : 0.0f);
-        parameters.assign(i, std::span<const float>(
-                                 from_file_layout<float>(entry.shape, std::span<const float>(values))));
+        parameters.assign(i, std::span<const float>(from_file_layout<float>(
+                                 entry.shape, std::span<const float>(values))));
     }
 }
 

@@ -113,7 +113,7 @@ TEST_CASE("images need not be square", "[model]") {
     const auto out = model.D.forward(fake);
     CHECK(out.src.shape() == Shape{2, 4, 8, 1});
     CHECK(out.cls.shape() == Shape{2, 7});
-    CHECK(model.D.parameters()["conv2.weight"].shape() == Shape{7, 4, 8, 32});
+    CHECK(model.D.parameters()["conv2.weight"].shape() == Shape{7, 4, 8, 16});
     for (double v : fake.to_host()) REQUIRE(std::abs(v) <= 1);
 }
 

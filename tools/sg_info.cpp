@@ -53,4 +53,6 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return sg::tools::guarded("sg_info", run, argc, argv); }
+int main(int argc, char** argv) {
+    return sg::tools::guarded("sg_info", run, argc, argv);
+}

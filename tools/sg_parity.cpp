@@ -26,15 +26,17 @@ int report(const std::string& file, const std::vector<sg::ParityCheck>& checks, 
                        check.passed() ? "ok" : "MISS", check.name, check.error, check.tolerance,
                        check.measure, check.widened ? "; near a kink" : "");
     }
-    fmt::print("{}: {} of {} quantities within tolerance, closest {} at {:.1f} % of its tolerance\n",
-               file, checks.size() - misses, checks.size(), worst_name, 100 * worst);
+    fmt::print(
+        "{}: {} of {} quantities within tolerance, closest {} at {:.1f} % of its tolerance\n", file,
+        checks.size() - misses, checks.size(), worst_name, 100 * worst);
     return misses;
 }
 
 int run(int argc, char** argv) {
     Options options;
-    CLI::App app{"Replays frozen StarGAN training runs (format stargan-parity-1) and compares every "
-                 "loss, gradient and weight with what must result. Exit code 1 on a miss."};
+    CLI::App app{
+        "Replays frozen StarGAN training runs (format stargan-parity-1) and compares every "
+        "loss, gradient and weight with what must result. Exit code 1 on a miss."};
     app.add_option("files", options.files, "parity files (.safetensors)")->required();
     app.add_option("--device", options.device, "cpu")->capture_default_str();
     app.add_option("--precision", options.precision, "f32 or f64")->capture_default_str();
@@ -45,13 +47,14 @@ int run(int argc, char** argv) {
     const auto device = sg::tools::open_device(options.device, options.threads);
     int misses = 0;
     for (const std::string& file : options.files)
-        misses += report(file,
-                         sg::run_parity(file, *device,
-                                        sg::precision_from_string(options.precision)),
-                         options.verbose);
+        misses += report(
+            file, sg::run_parity(file, *device, sg::precision_from_string(options.precision)),
+            options.verbose);
     return misses ? sg::tools::exit_failure : sg::tools::exit_success;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) { return sg::tools::guarded("sg_parity", run, argc, argv); }
+int main(int argc, char** argv) {
+    return sg::tools::guarded("sg_parity", run, argc, argv);
+}

@@ -39,6 +39,8 @@ void add_options(CLI::App& app, TrainConfig& config) {
                     added = app.add_option(names, *target, option.help)->type_name("true|false");
                 else
                     added = app.add_option(names, *target, option.help);
+                if constexpr (!std::is_same_v<T, std::vector<std::string>>)
+                    added->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
                 added->group(option.group)->capture_default_str();
             },
             option.target);
@@ -93,8 +95,9 @@ int run(int argc, char** argv) {
         sg::apply_toml_file(config, line.config_file);
     }
 
-    CLI::App app{"Trains StarGAN (Choi et al., CVPR 2018). With no arguments: the paper's "
-                 "configuration on built-in faces."};
+    CLI::App app{
+        "Trains StarGAN (Choi et al., CVPR 2018). With no arguments: the paper's "
+        "configuration on built-in faces."};
     add_options(app, config);
     app.add_option("--config", line.config_file, "TOML file with any of these settings");
     app.add_option("--resume", line.resume, "go on with the run in this folder");
@@ -111,24 +114,27 @@ int run(int argc, char** argv) {
     std::signal(SIGINT, on_signal);
     std::signal(SIGTERM, on_signal);
     sg::validate(config);
-    sg::TrainRequest request{.config = config, .run = {}, .resume = !line.resume.empty(),
-                             .stop_after = line.stop_after, .stop = &stop_requested};
+    sg::TrainRequest request{.config = config,
+                             .run = {},
+                             .resume = !line.resume.empty(),
+                             .stop_after = line.stop_after,
+                             .stop = &stop_requested};
     request.run = request.resume       ? std::filesystem::path(line.resume)
                   : config.out.empty() ? new_run_folder(config.dataset)
                                        : std::filesystem::path(config.out);
     request.config.out = request.run.string();
     const auto device = sg::tools::open_device(config.device, config.threads);
     sg::tools::TrainDisplay display(config, line.quiet);
-    display.message(fmt::format(
-        "device: {}{}\nprecision: {}\nimages: {}, batch {}\nrun folder: {}\n",
-        sg::tools::device_report(*device),
-        config.device == "auto" ? "; chosen because this build has no CUDA device" : "",
-        config.precision, config.image_size, config.batch_size, request.run.string()));
+    display.message(
+        fmt::format("device: {}{}\nprecision: {}\nimages: {}, batch {}\nrun folder: {}\n",
+                    sg::tools::device_report(*device),
+                    config.device == "auto" ? "; chosen because this build has no CUDA device" : "",
+                    config.precision, config.image_size, config.batch_size, request.run.string()));
     const sg::TrainResult result = sg::train(*device, request, display.observer());
     display.finish();
 
-    for (const auto& [what, path] : {std::pair{"checkpoint", result.checkpoint},
-                                     {"sample grid", result.sample_grid}})
+    for (const auto& [what, path] :
+         {std::pair{"checkpoint", result.checkpoint}, {"sample grid", result.sample_grid}})
         if (!path.empty()) fmt::print("{}: {}\n", what, path.string());
     if (!result.truth.empty())
         fmt::print("\nmean absolute error to the true picture of held-out faces, in 1/255:\n{}",
@@ -141,4 +147,6 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return sg::tools::guarded("sg_train", run, argc, argv); }
+int main(int argc, char** argv) {
+    return sg::tools::guarded("sg_train", run, argc, argv);
+}

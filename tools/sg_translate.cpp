@@ -10,10 +10,11 @@ int run(int argc, char** argv) {
     std::string device_name = "auto";
     int threads = 0;
     CLI::App app{
-        "Translates photos with a trained generator. A photo of any size is cropped around its "
-        "centre (as in training, see --crop) and resized to the training size: a face that fills "
-        "the crop as the training faces did gives the best result."};
-    app.add_option("--checkpoint", request.checkpoint, "checkpoint file, or a run folder")->required();
+        "Translates photos with a trained generator. A photo of any size is cropped to its largest "
+        "centred rectangle of the training aspect ratio (a smaller one with --crop) and resized to "
+        "the training size: a face that fills the crop as the training faces did works best."};
+    app.add_option("--checkpoint", request.checkpoint, "checkpoint file, or a run folder")
+        ->required();
     app.add_option("--input", request.inputs, "images or folders of images")->required();
     app.add_option("--out", request.out, "folder for the results")->required();
     app.add_option("--set", request.set,
@@ -22,7 +23,7 @@ int run(int argc, char** argv) {
         ->allow_extra_args(false);
     app.add_option("--from", request.from,
                    "labels of the input, e.g. Black_Hair=1,Young=1; those not named are predicted");
-    app.add_option("--crop", request.crop, "centre crop in pixels; 0: none; -1: as in training")
+    app.add_option("--crop", request.crop, "centre crop in pixels first; 0: none")
         ->capture_default_str();
     app.add_option("--device", device_name, "auto or cpu")->capture_default_str();
     app.add_option("--threads", threads, "0: one per processor")->capture_default_str();
@@ -40,4 +41,6 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return sg::tools::guarded("sg_translate", run, argc, argv); }
+int main(int argc, char** argv) {
+    return sg::tools::guarded("sg_translate", run, argc, argv);
+}

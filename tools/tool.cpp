@@ -67,9 +67,8 @@ std::unique_ptr<Device> open_device(const std::string& name, int threads) {
 }
 
 std::string device_report(const Device& device) {
-    return fmt::format("{} ({}, {} threads, convolutions with {})", device.name(),
-                       cpu_model_name(), const_cast<Device&>(device).context().threads(),
-                       cpu_isa_name());
+    return fmt::format("{} ({}, {} threads, convolutions with {})", device.name(), cpu_model_name(),
+                       const_cast<Device&>(device).context().threads(), cpu_isa_name());
 }
 
 }  // namespace sg::tools

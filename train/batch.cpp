@@ -19,9 +19,8 @@ TrainingBatch make_training_batch(Device& device, const Batch& batch, ImageSize 
                                   const LabelLayout& labels, int group, uint64_t seed) {
     const int64_t count = int64_t(batch.items.size()), dim = labels.groups[group].dim();
     const auto iteration = uint32_t(batch.iteration);
-    const auto order =
-        permutation({.seed = seed, .purpose = RngPurpose::target_labels, .iteration = iteration},
-                    count);
+    const auto order = permutation(
+        {.seed = seed, .purpose = RngPurpose::target_labels, .iteration = iteration}, count);
     std::vector<float> targets(batch.labels.size()), alpha(count);
     const Rng rng{.seed = seed, .purpose = RngPurpose::gp_alpha, .iteration = iteration};
     for (int64_t n = 0; n < count; ++n) {

@@ -18,21 +18,28 @@ constexpr const char* format_name = "stargan-checkpoint-1";
 json labels_to_json(const LabelLayout& layout) {
     json groups = json::array();
     for (const LabelGroup& group : layout.groups)
-        groups.push_back({{"name", group.name}, {"kind", to_string(group.kind)},
-                          {"labels", group.names}});
+        groups.push_back(
+            {{"name", group.name}, {"kind", to_string(group.kind)}, {"labels", group.names}});
     return groups;
 }
 
 json model_to_json(const ModelConfig& m) {
-    return {{"height", m.height}, {"width", m.width}, {"g_conv_dim", m.g_conv_dim},
-            {"g_repeat_num", m.g_repeat_num}, {"d_conv_dim", m.d_conv_dim},
-            {"d_repeat_num", m.d_repeat_num}, {"label_groups", labels_to_json(m.labels)}};
+    return {{"height", m.height},
+            {"width", m.width},
+            {"g_conv_dim", m.g_conv_dim},
+            {"g_repeat_num", m.g_repeat_num},
+            {"d_conv_dim", m.d_conv_dim},
+            {"d_repeat_num", m.d_repeat_num},
+            {"label_groups", labels_to_json(m.labels)}};
 }
 
 ModelConfig model_from_json(const json& j) {
-    ModelConfig m{.height = j.at("height"), .width = j.at("width"),
-                  .g_conv_dim = j.at("g_conv_dim"), .g_repeat_num = j.at("g_repeat_num"),
-                  .d_conv_dim = j.at("d_conv_dim"), .d_repeat_num = j.at("d_repeat_num"),
+    ModelConfig m{.height = j.at("height"),
+                  .width = j.at("width"),
+                  .g_conv_dim = j.at("g_conv_dim"),
+                  .g_repeat_num = j.at("g_repeat_num"),
+                  .d_conv_dim = j.at("d_conv_dim"),
+                  .d_repeat_num = j.at("d_repeat_num"),
                   .labels = {}};
     for (const json& group : j.at("label_groups"))
         m.labels.groups.push_back({.name = group.at("name"),
@@ -91,11 +98,16 @@ void save_checkpoint(const fs::path& path, const StarGan& model, const Checkpoin
     SafetensorsWriter file;
     add_network(file, "G.", model.G.parameters());
     add_network(file, "D.", model.D.parameters());
-    const json state = {{"iteration", info.iteration}, {"g_updates", model.g_updates},
-                        {"d_updates", model.d_updates}, {"seed", info.seed},
+    const json state = {{"iteration", info.iteration},
+                        {"g_updates", model.g_updates},
+                        {"d_updates", model.d_updates},
+                        {"seed", info.seed},
                         {"crop_size", info.crop_size},
-                        {"last_g", {{"fake", info.last_g.fake}, {"cls", info.last_g.cls},
-                                    {"rec", info.last_g.rec}, {"accuracy", info.last_g.accuracy}}}};
+                        {"last_g",
+                         {{"fake", info.last_g.fake},
+                          {"cls", info.last_g.cls},
+                          {"rec", info.last_g.rec},
+                          {"accuracy", info.last_g.accuracy}}}};
     file.write(path, {{"format", format_name},
                       {"model", model_to_json(info.model).dump()},
                       {"state", state.dump()},
@@ -117,11 +129,13 @@ CheckpointInfo parse_info(const SafetensorsReader& file) {
         info.seed = state.at("seed");
         info.crop_size = state.at("crop_size");
         const json& g = state.at("last_g");
-        info.last_g = {.fake = g.at("fake"), .cls = g.at("cls"), .rec = g.at("rec"),
+        info.last_g = {.fake = g.at("fake"),
+                       .cls = g.at("cls"),
+                       .rec = g.at("rec"),
                        .accuracy = g.at("accuracy")};
     } catch (const json::exception& error) {
-        throw Error("checkpoint", fmt::format("{}: damaged metadata: {}", file.path().string(),
-                                              error.what()));
+        throw Error("checkpoint",
+                    fmt::format("{}: damaged metadata: {}", file.path().string(), error.what()));
     }
     info.settings = metadata_value(file, "settings");
     return info;
@@ -152,9 +166,9 @@ void require_same_model(const fs::path& path, const ModelConfig& in_file,
     std::string differences;
     for (const auto& [key, value] : a.items())
         if (value != b.at(key))
-            differences += fmt::format("{}{} is {} in the checkpoint, {} wanted",
-                                       differences.empty() ? "" : "; ", key, value.dump(),
-                                       b.at(key).dump());
+            differences +=
+                fmt::format("{}{} is {} in the checkpoint, {} wanted",
+                            differences.empty() ? "" : "; ", key, value.dump(), b.at(key).dump());
     require(differences.empty(), "checkpoint", "{}: {}", path.string(), differences);
 }
 

@@ -12,14 +12,21 @@ namespace sg {
 
 std::vector<ConfigOption> config_options(TrainConfig& c) {
     return {
-        {"Data", "dataset", "synth, synth-expressions (built-in faces), celeba or folders", &c.dataset},
-        {"Data", "data", "image directory (celeba) or root of the class folders", &c.data,
+        {"Data", "dataset", "synth, synth-expressions (built-in faces), celeba or folders",
+         &c.dataset},
+        {"Data",
+         "data",
+         "image directory (celeba) or root of the class folders",
+         &c.data,
          {"celeba-image-dir", "rafd-image-dir"}},
         {"Data", "attr-path", "celeba: the attribute file; default: found beside the images",
          &c.attr_path},
         {"Data", "selected-attrs", "celeba: attributes to learn", &c.selected_attrs},
         {"Data", "image-size", "N or HEIGHTxWIDTH, in pixels", &c.image_size},
-        {"Data", "crop-size", "centre crop before resizing; 0: none", &c.crop_size,
+        {"Data",
+         "crop-size",
+         "centre crop before resizing; 0: none",
+         &c.crop_size,
          {"celeba-crop-size", "rafd-crop-size"}},
         {"Data", "synth-count", "faces in the built-in data set", &c.synth_count},
         {"Data", "test-count", "held-out images, unless the data marks its own", &c.test_count},
@@ -161,8 +168,8 @@ std::string to_toml(const TrainConfig& config) {
     TrainConfig copy = config;
     std::string text, group;
     for (const ConfigOption& option : config_options(copy)) {
-        if (option.group != group) text += fmt::format("{}# {}\n", text.empty() ? "" : "\n",
-                                                       group = option.group);
+        if (option.group != group)
+            text += fmt::format("{}# {}\n", text.empty() ? "" : "\n", group = option.group);
         text += fmt::format("{} = {}\n", key_of(option.name), toml_value(option.target));
     }
     return text;
@@ -172,7 +179,8 @@ std::string to_json(const TrainConfig& config) {
     TrainConfig copy = config;
     nlohmann::json json;
     for (const ConfigOption& option : config_options(copy)) {
-        const bool result_depends = std::string(option.group) != "Run" || option.name == "precision";
+        const bool result_depends =
+            std::string(option.group) != "Run" || option.name == "precision";
         if (!result_depends || option.name == "num-workers" || option.name == "cache-mb") continue;
         std::visit([&](const auto* value) { json[key_of(option.name)] = *value; }, option.target);
     }
@@ -188,9 +196,13 @@ ImageSize parse_image_size(const std::string& text) {
         const auto [next, error] = std::from_chars(at, end, values[count]);
         if (error != std::errc() || values[count] <= 0) break;
         at = next;
-        if (count == 0 && at != end && *at == 'x') ++at;
-        else if (at == end) { ++count; break; }
-        else break;
+        if (count == 0 && at != end && *at == 'x')
+            ++at;
+        else if (at == end) {
+            ++count;
+            break;
+        } else
+            break;
     }
     require(count > 0 && at == end, "config",
             "image size '{}' is neither N nor HEIGHTxWIDTH, e.g. 128 or 96x128", text);
@@ -216,26 +228,34 @@ void validate(const TrainConfig& c) {
     gan_loss_from_string(c.gan);
     require(c.batch_size >= 2, "config",
             "batch-size is {}: targets are a permutation of the batch's labels, so one image alone "
-            "could only be translated to itself; use 2 or more", c.batch_size);
+            "could only be translated to itself; use 2 or more",
+            c.batch_size);
     at_least("num-iters", c.num_iters, 1);
     require(c.num_iters_decay >= 0 && c.num_iters_decay <= c.num_iters, "config",
             "num-iters-decay is {}, expected 0 to num-iters ({})", c.num_iters_decay, c.num_iters);
     for (const auto& [name, value] : {std::pair{"g-lr", c.g_lr}, {"d-lr", c.d_lr}})
-        require(value > 0 && value < 1, "config", "{} is {}, expected between 0 and 1", name, value);
+        require(value > 0 && value < 1, "config", "{} is {}, expected between 0 and 1", name,
+                value);
     for (const auto& [name, value] : {std::pair{"beta1", c.beta1}, {"beta2", c.beta2}})
         require(value >= 0 && value < 1, "config", "{} is {}, expected in [0, 1)", name, value);
     for (const auto& [name, value] : {std::pair{"lambda-cls", c.lambda_cls},
-                                      {"lambda-rec", c.lambda_rec}, {"lambda-gp", c.lambda_gp}})
+                                      {"lambda-rec", c.lambda_rec},
+                                      {"lambda-gp", c.lambda_gp}})
         at_least(name, value, 0);
-    for (const auto& [name, value] :
-         {std::pair{"n-critic", c.n_critic}, {"log-step", c.log_step},
-          {"sample-step", c.sample_step}, {"model-save-step", c.model_save_step},
-          {"num-workers", c.num_workers}, {"keep-checkpoints", c.keep_checkpoints},
-          {"lr-update-step", c.lr_update_step}, {"synth-count", c.synth_count},
-          {"samples", c.samples}})
+    for (const auto& [name, value] : {std::pair{"n-critic", c.n_critic},
+                                      {"log-step", c.log_step},
+                                      {"sample-step", c.sample_step},
+                                      {"model-save-step", c.model_save_step},
+                                      {"num-workers", c.num_workers},
+                                      {"keep-checkpoints", c.keep_checkpoints},
+                                      {"lr-update-step", c.lr_update_step},
+                                      {"synth-count", c.synth_count},
+                                      {"samples", c.samples}})
         at_least(name, value, 1);
-    for (const auto& [name, value] : {std::pair{"crop-size", c.crop_size}, {"seed", c.seed},
-                                      {"cache-mb", c.cache_mb}, {"test-count", c.test_count},
+    for (const auto& [name, value] : {std::pair{"crop-size", c.crop_size},
+                                      {"seed", c.seed},
+                                      {"cache-mb", c.cache_mb},
+                                      {"test-count", c.test_count},
                                       {"threads", c.threads}})
         at_least(name, value, 0);
 }
@@ -249,9 +269,13 @@ LossConfig loss_config(const TrainConfig& c) {
 
 ModelConfig model_config(const TrainConfig& c, const LabelLayout& labels) {
     const ImageSize size = parse_image_size(c.image_size);
-    return {.height = size.height, .width = size.width, .g_conv_dim = c.g_conv_dim,
-            .g_repeat_num = c.g_repeat_num, .d_conv_dim = c.d_conv_dim,
-            .d_repeat_num = c.d_repeat_num, .labels = labels};
+    return {.height = size.height,
+            .width = size.width,
+            .g_conv_dim = c.g_conv_dim,
+            .g_repeat_num = c.g_repeat_num,
+            .d_conv_dim = c.d_conv_dim,
+            .d_repeat_num = c.d_repeat_num,
+            .labels = labels};
 }
 
 double lr_factor(const TrainConfig& c, int64_t i) {

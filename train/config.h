@@ -24,8 +24,8 @@ struct TrainConfig {
     int synth_count = 20000;         ///< faces in the built-in data set
     int test_count = 2000;           ///< held-out images, if the data marks none itself
     bool flip = true;
-    int num_workers = 2;             ///< loading threads
-    int cache_mb = 1024;             ///< decoded images kept in memory, if all fit
+    int num_workers = 2;  ///< loading threads
+    int cache_mb = 1024;  ///< decoded images kept in memory, if all fit
     // model
     int g_conv_dim = 64, d_conv_dim = 64, g_repeat_num = 6, d_repeat_num = 6;
     // losses
@@ -44,7 +44,7 @@ struct TrainConfig {
     int threads = 0;
     std::string out;  ///< run folder; "": runs/DATASET-NUMBER
     int log_step = 10, sample_step = 1000, model_save_step = 10000;
-    int samples = 8;           ///< held-out faces in a sample grid
+    int samples = 8;  ///< held-out faces in a sample grid
     int keep_checkpoints = 3;
 };
 

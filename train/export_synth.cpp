@@ -24,7 +24,9 @@ void write_face(const SynthDataset& data, int64_t item, ImageSize size, const fs
     write_png(path.string(), image);
 }
 
-std::string file_name(int64_t item) { return fmt::format("{:06}.png", item + 1); }
+std::string file_name(int64_t item) {
+    return fmt::format("{:06}.png", item + 1);
+}
 
 }  // namespace
 

@@ -28,10 +28,11 @@ std::string to_json_line(const Metrics& m) {
 }
 
 std::string to_readable(const Metrics& m) {
-    return fmt::format("critic gap {:7.3f}  grad norm {:5.3f}  D cls {:6.3f} ({:3.0f} %)  "
-                       "G adv {:7.3f}  G cls {:6.3f} ({:3.0f} %)  rec {:6.4f}",
-                       -(m.d_real + m.d_fake), m.gradient_norm, m.d_cls, 100 * m.accuracy,
-                       m.g.fake, m.g.cls, 100 * m.g.accuracy, m.g.rec);
+    return fmt::format(
+        "critic gap {:7.3f}  grad norm {:5.3f}  D cls {:6.3f} ({:3.0f} %)  "
+        "G adv {:7.3f}  G cls {:6.3f} ({:3.0f} %)  rec {:6.4f}",
+        -(m.d_real + m.d_fake), m.gradient_norm, m.d_cls, 100 * m.accuracy, m.g.fake, m.g.cls,
+        100 * m.g.accuracy, m.g.rec);
 }
 
 MetricsFile::MetricsFile(const std::filesystem::path& run, int64_t resume_after)

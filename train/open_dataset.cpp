@@ -56,14 +56,20 @@ std::unique_ptr<Dataset> open_dataset(const TrainConfig& c) {
     if (c.dataset == "synth-expressions")
         return std::make_unique<SynthDataset>(SynthGroup::expressions, c.synth_count, c.seed);
     if (c.dataset == "folders")
-        return open_folders({.root = c.data, .crop = c.crop_size, .verify_all = is_small(c.data),
-                             .threads = c.threads, .name = "folders"});
+        return open_folders({.root = c.data,
+                             .crop = c.crop_size,
+                             .verify_all = is_small(c.data),
+                             .threads = c.threads,
+                             .name = "folders"});
     const CelebaPaths paths = find_celeba(c.data, c.attr_path);
     require(!paths.attributes.empty(), "data set",
             "no list_attr_celeba.txt in {} or beside it; name it with --attr-path", c.data);
-    return open_celeba({.image_dir = paths.images, .attr_path = paths.attributes,
-                        .attributes = c.selected_attrs, .crop = c.crop_size,
-                        .verify_all = is_small(paths.images), .threads = c.threads,
+    return open_celeba({.image_dir = paths.images,
+                        .attr_path = paths.attributes,
+                        .attributes = c.selected_attrs,
+                        .crop = c.crop_size,
+                        .verify_all = is_small(paths.images),
+                        .threads = c.threads,
                         .name = "celeba"});
 }
 
@@ -71,11 +77,15 @@ std::unique_ptr<Dataset> detect_dataset(const DetectOptions& o) {
     require(fs::is_directory(o.path), "data set", "{} is not a directory", o.path);
     const CelebaPaths paths = find_celeba(o.path, o.attr_path);
     if (!paths.attributes.empty())
-        return open_celeba({.image_dir = paths.images, .attr_path = paths.attributes,
-                            .attributes = o.attributes, .crop = o.crop, .verify_all = true,
-                            .threads = 0, .name = "celeba"});
-    return open_folders({.root = o.path, .crop = o.crop, .verify_all = true, .threads = 0,
-                         .name = "folders"});
+        return open_celeba({.image_dir = paths.images,
+                            .attr_path = paths.attributes,
+                            .attributes = o.attributes,
+                            .crop = o.crop,
+                            .verify_all = true,
+                            .threads = 0,
+                            .name = "celeba"});
+    return open_folders(
+        {.root = o.path, .crop = o.crop, .verify_all = true, .threads = 0, .name = "folders"});
 }
 
 }  // namespace sg

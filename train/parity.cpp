@@ -56,8 +56,8 @@ ParityConfig read_config(const SafetensorsReader& file) {
         result.iterations = json.at("iterations");
         result.full = json.value("full", false);
     } catch (const std::exception& error) {
-        throw Error("parity", fmt::format("{}: metadata 'config': {}", file.path().string(),
-                                          error.what()));
+        throw Error("parity",
+                    fmt::format("{}: metadata 'config': {}", file.path().string(), error.what()));
     }
     return result;
 }
@@ -74,12 +74,18 @@ enum class Kind { loss, late_loss, image, gradient, movement, free_weight };
 double base_tolerance(Kind kind, Precision precision) {
     const bool f64 = precision == Precision::f64;
     switch (kind) {
-        case Kind::loss: return 1e-5;
-        case Kind::late_loss: return 5e-3;
-        case Kind::image: return f64 ? 1e-5 : 1e-4;
-        case Kind::gradient: return 1e-4;
-        case Kind::movement: return 5e-2;
-        case Kind::free_weight: break;
+        case Kind::loss:
+            return 1e-5;
+        case Kind::late_loss:
+            return 5e-3;
+        case Kind::image:
+            return f64 ? 1e-5 : 1e-4;
+        case Kind::gradient:
+            return 1e-4;
+        case Kind::movement:
+            return 5e-2;
+        case Kind::free_weight:
+            break;
     }
     return 3;
 }
@@ -195,8 +201,8 @@ class Replay {
         add_image(prefix + "x_fake", d.x_fake);
         if (file_.contains(prefix + "x_hat_grad")) {
             Tensor x_hat = interpolate(b.x_real, d.x_fake, b.alpha).set_requires_grad();
-            add_image(prefix + "x_hat_grad", d.x_hat_grad ? d.x_hat_grad
-                                                          : gradient_penalty(model_.D, x_hat).grad);
+            add_image(prefix + "x_hat_grad",
+                      d.x_hat_grad ? d.x_hat_grad : gradient_penalty(model_.D, x_hat).grad);
         }
         add_gradients(prefix + "grad.D.", model_.D.parameters(), d.grads);
         apply(model_, d, config_.d_lr, config_.adam);
@@ -220,10 +226,8 @@ class Replay {
     void add_image(const std::string& name, const Tensor& computed) {
         if (!config_.full) return;
         used_.insert(name);
-        quantities_.push_back({.name = name,
-                               .kind = Kind::image,
-                               .values = images_to_nchw(computed),
-                               .initial = {}});
+        quantities_.push_back(
+            {.name = name, .kind = Kind::image, .values = images_to_nchw(computed), .initial = {}});
     }
 
     /// Compares gradients and then goes on from the file's: Adam's first updates turn the sign of

@@ -10,8 +10,8 @@ namespace sg {
 
 /// One quantity of a parity file against what was computed.
 struct ParityCheck {
-    std::string name;    ///< "it0.grad.D.main.0.weight", "final.G"
-    double error = 0;    ///< see `measure`
+    std::string name;  ///< "it0.grad.D.main.0.weight", "final.G"
+    double error = 0;  ///< see `measure`
     double tolerance = 0;
     const char* measure = "";  ///< what `error` is
     bool widened = false;      ///< the quantity is within rounding of a kink, see parity.cpp

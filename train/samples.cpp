@@ -28,8 +28,7 @@ struct Faces {
     std::vector<float> labels;  ///< [N, dim]
 };
 
-Faces load(Device& device, const Dataset& dataset, std::span<const int64_t> items,
-           ImageSize size) {
+Faces load(Device& device, const Dataset& dataset, std::span<const int64_t> items, ImageSize size) {
     const int dim = dataset.label_group().dim();
     const size_t values = size_t(size.height) * size.width * 3;
     std::vector<uint8_t> pixels(values);
@@ -62,8 +61,8 @@ SampleGrid::SampleGrid(Device& device, const Dataset& dataset, std::span<const i
     images_ = faces.images;
     const LabelGroup& names = layout_.groups[group];
     for (const TargetColumn& column : target_columns(names))
-        targets_.push_back(unified_labels(device, layout_, group,
-                                          all_targets(names, faces.labels, column.label)));
+        targets_.push_back(
+            unified_labels(device, layout_, group, all_targets(names, faces.labels, column.label)));
 }
 
 void SampleGrid::write(const Generator& G, const std::filesystem::path& path) const {
@@ -118,7 +117,8 @@ std::vector<TruthError> measure_truth_error(Device& device, const Generator& G,
             dataset.render_with_labels(items[n], target, size, truth);
             const auto bytes = [&](const std::vector<float>& values) {
                 return image_from_float(std::span(values).subspan(n * face, face), size.height,
-                                        size.width).pixels;
+                                        size.width)
+                    .pixels;
             };
             ++error.faces;
             error.copy += mean_difference(bytes(inputs), truth);

@@ -9,8 +9,8 @@ namespace sg {
 
 /// One column of a sample grid: a change that is asked of every face.
 struct TargetColumn {
-    std::string name;   ///< the label, e.g. "Blond_Hair" or "happy"
-    int label;          ///< its index in the group
+    std::string name;  ///< the label, e.g. "Blond_Hair" or "happy"
+    int label;         ///< its index in the group
 };
 /// One column per label of the group.
 std::vector<TargetColumn> target_columns(const LabelGroup& group);

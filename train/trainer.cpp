@@ -50,19 +50,22 @@ class Run {
     }
 
     TrainResult run() {
+        start();  // before anything is written: a refused resume changes nothing
         prepare_folder();
-        start();
         metrics_file_.emplace(request_.run, iteration_);
         Loader loader(*data_, split_.train,
-                      {.batch = config_.batch_size, .size = size_,
-                       .seed = uint64_t(config_.seed), .flip = config_.flip,
-                       .threads = config_.num_workers, .prefetch = 4,
+                      {.batch = config_.batch_size,
+                       .size = size_,
+                       .seed = uint64_t(config_.seed),
+                       .flip = config_.flip,
+                       .threads = config_.num_workers,
+                       .prefetch = 4,
                        .cache_bytes = int64_t(config_.cache_mb) << 20},
                       iteration_);
-        const int64_t end = request_.stop_after > 0
-                                ? std::min<int64_t>(config_.num_iters,
-                                                    iteration_ + request_.stop_after)
-                                : config_.num_iters;
+        const int64_t end =
+            request_.stop_after > 0
+                ? std::min<int64_t>(config_.num_iters, iteration_ + request_.stop_after)
+                : config_.num_iters;
         bool timed = false;
         while (iteration_ < end && !stopping()) {
             const TrainingBatch batch = make_training_batch(device_, loader.next(), size_, layout_,
@@ -82,10 +85,6 @@ class Run {
     bool stopping() const { return request_.stop && request_.stop->load(); }
 
     void prepare_folder() {
-        if (!request_.resume)
-            require(!latest_checkpoint(request_.run), "train",
-                    "{} already holds a run; continue it with --resume {} or choose another --out",
-                    request_.run.string(), request_.run.string());
         fs::create_directories(request_.run / "samples");
         fs::create_directories(request_.run / "checkpoints");
         write_text("config.toml", to_toml(config_));
@@ -109,6 +108,9 @@ class Run {
 
     void start() {
         if (!request_.resume) {
+            require(!latest_checkpoint(request_.run), "train",
+                    "{} already holds a run; continue it with --resume {} or choose another --out",
+                    request_.run.string(), request_.run.string());
             initialise(*model_, uint64_t(config_.seed));
             say(fmt::format("parameters: G {:.2f} M, D {:.2f} M\n",
                             double(parameter_count(model_->G.parameters())) / 1e6,
@@ -163,8 +165,10 @@ class Run {
         metrics_.d_lr = config_.d_lr * factor;
 
         const DiscriminatorStep d = reference_d_step(*model_, loss_, batch);
-        require_finite({{"D/loss_real", d.loss_real}, {"D/loss_fake", d.loss_fake},
-                        {"D/loss_cls", d.loss_cls}, {"D/loss_gp", d.loss_gp}},
+        require_finite({{"D/loss_real", d.loss_real},
+                        {"D/loss_fake", d.loss_fake},
+                        {"D/loss_cls", d.loss_cls},
+                        {"D/loss_gp", d.loss_gp}},
                        "D", model_->D.parameters(), d.grads);
         apply(*model_, d, metrics_.d_lr, adam);
         metrics_.d_real = d.loss_real, metrics_.d_fake = d.loss_fake;
@@ -174,13 +178,16 @@ class Run {
 
         if ((iteration_ + 1) % config_.n_critic == 0) {
             const GeneratorStep g = reference_g_step(*model_, loss_, batch);
-            require_finite({{"G/loss_fake", g.loss_fake}, {"G/loss_cls", g.loss_cls},
+            require_finite({{"G/loss_fake", g.loss_fake},
+                            {"G/loss_cls", g.loss_cls},
                             {"G/loss_rec", g.loss_rec}},
                            "G", model_->G.parameters(), g.grads);
             apply(*model_, g, metrics_.g_lr, adam);
-            metrics_.g = {.fake = g.loss_fake, .cls = g.loss_cls, .rec = g.loss_rec,
-                          .accuracy =
-                              classification_accuracy(layout_, 0, g.fake_logits, batch.c_trg)};
+            metrics_.g = {
+                .fake = g.loss_fake,
+                .cls = g.loss_cls,
+                .rec = g.loss_rec,
+                .accuracy = classification_accuracy(layout_, 0, g.fake_logits, batch.c_trg)};
         }
         ++iteration_;
     }
@@ -193,11 +200,13 @@ class Run {
             if (!std::isfinite(value)) culprit = fmt::format("{} is {}", name, value);
         if (culprit.empty()) {
             const std::string name = first_non_finite(parameters.entries(), grads);
-            if (!name.empty()) culprit = fmt::format("the gradient of {}.{} is not finite", network, name);
+            if (!name.empty())
+                culprit = fmt::format("the gradient of {}.{} is not finite", network, name);
         }
         if (culprit.empty()) return;
-        throw Error("train", fmt::format("iteration {}: {}; last good checkpoint: {}",
-                                         iteration_ + 1, culprit, last_checkpoint_text()),
+        throw Error("train",
+                    fmt::format("iteration {}: {}; last good checkpoint: {}", iteration_ + 1,
+                                culprit, last_checkpoint_text()),
                     "a lower learning rate, or f32 instead of bf16");
     }
 
@@ -241,10 +250,15 @@ class Run {
     }
 
     void save() {
-        const CheckpointInfo info{.model = model_->config, .iteration = iteration_,
-                                  .g_updates = model_->g_updates, .d_updates = model_->d_updates,
-                                  .seed = uint64_t(config_.seed), .settings = to_json(config_),
-                                  .crop_size = config_.crop_size, .last_g = metrics_.g};
+        const CheckpointInfo info{
+            .model = model_->config,
+            .iteration = iteration_,
+            .g_updates = model_->g_updates,
+            .d_updates = model_->d_updates,
+            .seed = uint64_t(config_.seed),
+            .settings = to_json(config_),
+            .crop_size = config_.dataset.starts_with("synth") ? 0 : config_.crop_size,
+            .last_g = metrics_.g};
         const auto path = checkpoint_path(request_.run, iteration_);
         save_checkpoint(path, *model_, info);
         last_checkpoint_ = path;
@@ -254,8 +268,11 @@ class Run {
     TrainResult finish() {
         if (last_checkpoint_ != checkpoint_path(request_.run, iteration_)) save();
         if (grid_ && iteration_ % config_.sample_step != 0) write_samples();
-        TrainResult result{.iteration = iteration_, .finished = iteration_ >= config_.num_iters,
-                           .checkpoint = last_checkpoint_, .sample_grid = last_grid_, .truth = {}};
+        TrainResult result{.iteration = iteration_,
+                           .finished = iteration_ >= config_.num_iters,
+                           .checkpoint = last_checkpoint_,
+                           .sample_grid = last_grid_,
+                           .truth = {}};
         const auto* synth = dynamic_cast<const SynthDataset*>(data_.get());
         if (synth && result.finished && !split_.test.empty()) {
             constexpr size_t faces = 256;

@@ -26,12 +26,13 @@ struct TrainRequest {
     std::filesystem::path run;  ///< run folder; created if it does not exist
     bool resume = false;        ///< go on from the folder's latest checkpoint
     int64_t stop_after = 0;     ///< iterations of this call; 0: to the end
-    const std::atomic<bool>* stop = nullptr;  ///< set (by a signal): finish the iteration, save, return
+    const std::atomic<bool>* stop =
+        nullptr;  ///< set (by a signal): finish the iteration, save, return
 };
 
 struct TrainResult {
-    int64_t iteration = 0;  ///< completed
-    bool finished = false;  ///< all of num_iters
+    int64_t iteration = 0;              ///< completed
+    bool finished = false;              ///< all of num_iters
     std::filesystem::path checkpoint;   ///< the last one written
     std::filesystem::path sample_grid;  ///< the last one written
     std::vector<TruthError> truth;      ///< built-in faces only, when finished

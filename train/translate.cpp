@@ -80,9 +80,9 @@ std::vector<float> predict_labels(const Discriminator& D, const LabelGroup& grou
         const auto excluded = group.exclusive_with(i);
         const bool largest = std::all_of(excluded.begin(), excluded.end(),
                                          [&](int other) { return logits[i] > logits[other]; });
-        labels[i] = excluded.empty() ? logits[i] > 0
-                                     : (largest && (logits[i] > 0 ||
-                                                    group.kind == LabelKind::one_hot));
+        labels[i] = excluded.empty()
+                        ? logits[i] > 0
+                        : (largest && (logits[i] > 0 || group.kind == LabelKind::one_hot));
     }
     return labels;
 }
@@ -125,7 +125,7 @@ class Translator {
           path_(resolve_checkpoint(request.checkpoint)),
           info_(read_checkpoint_info(path_)),
           model_(device, info_.model, Precision::f32),
-          crop_(request.crop >= 0 ? request.crop : info_.crop_size),
+          crop_(request.crop),
           from_(request.from.empty() ? std::vector<LabelSetting>{}
                                      : parse_settings(group(), request.from)),
           targets_(make_targets(group(), request.set)) {

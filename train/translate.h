@@ -25,11 +25,11 @@ std::vector<float> apply_settings(const LabelGroup& group, std::vector<float> ow
                                   const std::vector<LabelSetting>& settings);
 
 struct TranslateRequest {
-    std::filesystem::path checkpoint;  ///< file or run folder
+    std::filesystem::path checkpoint;           ///< file or run folder
     std::vector<std::filesystem::path> inputs;  ///< images or folders of images
-    std::vector<std::string> set;      ///< one target each; empty: one per label, as in sample grids
-    std::string from;                  ///< the input's own labels; those not named are predicted
-    int crop = -1;                     ///< centre crop in pixels, 0 none, -1 as in training
+    std::vector<std::string> set;  ///< one target each; empty: one per label, as in sample grids
+    std::string from;              ///< the input's own labels; those not named are predicted
+    int crop = 0;  ///< centre crop in pixels; 0: the largest rectangle of the training aspect ratio
     std::filesystem::path out;
 };
 

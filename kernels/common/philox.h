@@ -11,9 +11,9 @@
 
 namespace sg {
 
-/// Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC'11):
-/// a 128-bit counter and a 64-bit key give four independent 32-bit words. No state, so a random
-/// number depends on *what it is for* and never on which thread or device asks first.
+/// Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3",
+/// SC'11): a 128-bit counter and a 64-bit key give four independent 32-bit words. No state, so a
+/// random number depends on *what it is for* and never on which thread or device asks first.
 struct Philox4x32 {
     using Counter = std::array<uint32_t, 4>;
     using Key = std::array<uint32_t, 2>;
@@ -62,7 +62,9 @@ struct Rng {
             {uint32_t(index), uint32_t(index >> 32), uint32_t(purpose), iteration},
             {uint32_t(seed), uint32_t(seed >> 32)});
     }
-    SG_HOST_DEVICE constexpr uint32_t bits(uint64_t index) const { return words(index / 4)[index % 4]; }
+    SG_HOST_DEVICE constexpr uint32_t bits(uint64_t index) const {
+        return words(index / 4)[index % 4];
+    }
 
     /// Uniform in [0, 1): the top 24 bits, so every value is exact in f32.
     SG_HOST_DEVICE constexpr float uniform(uint64_t index) const {

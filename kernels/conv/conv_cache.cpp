@@ -10,9 +10,15 @@ using dnnl::memory;
 
 namespace {
 
-memory::dims input_dims(const ConvShape& s) { return {s.N, s.C, s.H, s.W}; }
-memory::dims weight_dims(const ConvShape& s) { return {s.K, s.C, s.R, s.S}; }
-memory::dims output_dims(const ConvShape& s) { return {s.N, s.K, s.P(), s.Q()}; }
+memory::dims input_dims(const ConvShape& s) {
+    return {s.N, s.C, s.H, s.W};
+}
+memory::dims weight_dims(const ConvShape& s) {
+    return {s.K, s.C, s.R, s.S};
+}
+memory::dims output_dims(const ConvShape& s) {
+    return {s.N, s.K, s.P(), s.Q()};
+}
 
 /// oneDNN decides how to split the work when the primitive is built, from OpenMP's setting.
 class ThreadCountGuard {
@@ -131,7 +137,7 @@ ConvCache::ConvCache() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
 
 const ConvPrimitive& ConvCache::primitive(ConvPass pass, const ConvShape& s, memory::data_type in,
                                           memory::data_type out, bool bias, int threads) {
-    const ShapeKey key{int(pass), s.N,   s.H,      s.W,     s.C,      s.K,  s.R,
+    const ShapeKey key{int(pass), s.N,      s.H,   s.W,     s.C,      s.K,  s.R,
                        s.S,       s.stride, s.pad, int(in), int(out), bias, threads};
     auto& slot = primitives_[key];
     if (!slot) {

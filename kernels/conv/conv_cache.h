@@ -17,8 +17,8 @@ enum class ConvPass { forward, dgrad, wgrad };
 /// A oneDNN convolution built for one shape, with the memory layouts it chose.
 struct ConvPrimitive {
     dnnl::primitive primitive;
-    dnnl::memory::desc weights;     ///< layout the primitive wants (blocked, converted)
-    dnnl::memory::desc x, y;        ///< plain NHWC
+    dnnl::memory::desc weights;  ///< layout the primitive wants (blocked, converted)
+    dnnl::memory::desc x, y;     ///< plain NHWC
     dnnl::memory::desc scratchpad;
 };
 

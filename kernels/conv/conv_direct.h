@@ -56,8 +56,7 @@ void direct_conv_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
                 for (int64_t s = 0; s < d.S; ++s) {
                     const int64_t qw = w + d.pad - s;
                     if (qw < 0 || qw % d.stride || qw / d.stride >= Q) continue;
-                    const T* gy =
-                        args.grad_y + ((n * P + ph / d.stride) * Q + qw / d.stride) * d.K;
+                    const T* gy = args.grad_y + ((n * P + ph / d.stride) * Q + qw / d.stride) * d.K;
                     for (int64_t k = 0; k < d.K; ++k) {
                         const acc_t<T>* weights = args.w + ((k * d.R + r) * d.S + s) * d.C;
                         for (int64_t c = 0; c < d.C; ++c) sum[c] += acc_t<T>(gy[k]) * weights[c];

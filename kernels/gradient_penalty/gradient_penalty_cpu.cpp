@@ -16,11 +16,15 @@ void interpolate(CpuContext& context, const InterpolateArgs<T>& args) {
 
 namespace {
 
-int64_t chunks_of(int64_t M) { return (M + chunk_elements - 1) / chunk_elements; }
+int64_t chunks_of(int64_t M) {
+    return (M + chunk_elements - 1) / chunk_elements;
+}
 
 }  // namespace
 
-int64_t penalty_workspace(int64_t N, int64_t M) { return N * chunks_of(M); }
+int64_t penalty_workspace(int64_t N, int64_t M) {
+    return N * chunks_of(M);
+}
 
 template <class T>
 void gradient_penalty(CpuContext& context, const PenaltyArgs<T>& args) {
@@ -46,8 +50,8 @@ void gradient_penalty(CpuContext& context, const PenaltyArgs<T>& args) {
     *args.value = total / T(args.N);
 }
 
-#define SG_INSTANTIATE(T)                                               \
-    template void interpolate(CpuContext&, const InterpolateArgs<T>&);  \
+#define SG_INSTANTIATE(T)                                              \
+    template void interpolate(CpuContext&, const InterpolateArgs<T>&); \
     template void gradient_penalty(CpuContext&, const PenaltyArgs<T>&);
 SG_INSTANTIATE(float)
 SG_INSTANTIATE(double)

@@ -198,10 +198,10 @@ void instance_norm_double_backward(CpuContext& context,
     sum_over_images(args.shape, args.workspace, args.grad_gamma);
 }
 
-#define SG_INSTANTIATE(T)                                                                \
-    template void instance_norm_forward(CpuContext&, const InstanceNormForwardArgs<T>&); \
+#define SG_INSTANTIATE(T)                                                                  \
+    template void instance_norm_forward(CpuContext&, const InstanceNormForwardArgs<T>&);   \
     template void instance_norm_backward(CpuContext&, const InstanceNormBackwardArgs<T>&); \
-    template void instance_norm_double_backward(CpuContext&,                             \
+    template void instance_norm_double_backward(CpuContext&,                               \
                                                 const InstanceNormDoubleBackwardArgs<T>&);
 SG_INSTANTIATE(float)
 SG_INSTANTIATE(bf16)

@@ -54,7 +54,9 @@ void cross_entropy_forward(CpuContext&, const BceArgs<T>& args) {
     *args.value = total / T(args.N);
 }
 
-int64_t l1_workspace(int64_t count) { return (count + chunk_elements - 1) / chunk_elements; }
+int64_t l1_workspace(int64_t count) {
+    return (count + chunk_elements - 1) / chunk_elements;
+}
 
 template <class T>
 void l1_forward(CpuContext& context, const L1Args<T>& args) {
@@ -69,10 +71,10 @@ void l1_forward(CpuContext& context, const L1Args<T>& args) {
     *args.value = total / T(args.count);
 }
 
-#define SG_INSTANTIATE(T)                                                     \
-    template void bce_with_logits_forward(CpuContext&, const BceArgs<T>&);    \
-    template void softmax_forward(CpuContext&, const SoftmaxArgs<T>&);        \
-    template void cross_entropy_forward(CpuContext&, const BceArgs<T>&);      \
+#define SG_INSTANTIATE(T)                                                  \
+    template void bce_with_logits_forward(CpuContext&, const BceArgs<T>&); \
+    template void softmax_forward(CpuContext&, const SoftmaxArgs<T>&);     \
+    template void cross_entropy_forward(CpuContext&, const BceArgs<T>&);   \
     template void l1_forward(CpuContext&, const L1Args<T>&);
 SG_INSTANTIATE(float)
 SG_INSTANTIATE(double)

@@ -11,13 +11,13 @@ namespace sg {
 /// y may be x (or either operand); y is overwritten.
 
 enum class Unary {
-    affine,         ///< a x + b
-    leaky_relu,     ///< x if x > 0 else a x; a = 0 is ReLU
+    affine,      ///< a x + b
+    leaky_relu,  ///< x if x > 0 else a x; a = 0 is ReLU
     tanh,
-    sigmoid,        ///< 1 / (1 + exp(-x))
-    softplus,       ///< log(1 + exp(x)), computed without overflow
-    sign,           ///< -1, 0 or 1
-    reciprocal,     ///< 1/x, and 0 for x = 0 (a zero gradient norm has no direction)
+    sigmoid,     ///< 1 / (1 + exp(-x))
+    softplus,    ///< log(1 + exp(x)), computed without overflow
+    sign,        ///< -1, 0 or 1
+    reciprocal,  ///< 1/x, and 0 for x = 0 (a zero gradient norm has no direction)
     sqrt,
 };
 template <class T>

@@ -46,9 +46,8 @@ void unary(CpuContext& context, const UnaryArgs<T>& args) {
                 return (x >= 0 ? A{1} : e) / (A{1} + e);
             });
         case Unary::softplus:
-            return map(context, args, [](A x) {
-                return (x > 0 ? x : A{0}) + std::log1p(std::exp(-std::abs(x)));
-            });
+            return map(context, args,
+                       [](A x) { return (x > 0 ? x : A{0}) + std::log1p(std::exp(-std::abs(x))); });
         case Unary::sign:
             return map(context, args, [](A x) { return A(x > 0) - A(x < 0); });
         case Unary::reciprocal:
@@ -119,11 +118,11 @@ void transpose(CpuContext& context, const TransposeArgs<T>& args) {
     });
 }
 
-#define SG_INSTANTIATE(T)                                                \
-    template void unary(CpuContext&, const UnaryArgs<T>&);               \
-    template void binary(CpuContext&, const BinaryArgs<T>&);             \
-    template void scale_rows(CpuContext&, const ScaleRowsArgs<T>&);      \
-    template void broadcast_rows(CpuContext&, const BroadcastArgs<T>&);  \
+#define SG_INSTANTIATE(T)                                                   \
+    template void unary(CpuContext&, const UnaryArgs<T>&);                  \
+    template void binary(CpuContext&, const BinaryArgs<T>&);                \
+    template void scale_rows(CpuContext&, const ScaleRowsArgs<T>&);         \
+    template void broadcast_rows(CpuContext&, const BroadcastArgs<T>&);     \
     template void broadcast_channels(CpuContext&, const BroadcastArgs<T>&); \
     template void transpose(CpuContext&, const TransposeArgs<T>&);
 SG_INSTANTIATE(float)

@@ -10,7 +10,9 @@ namespace {
 // Rows that one task of sum_channels adds: a constant, so partial sums are too.
 constexpr int64_t channel_sum_rows = 512;
 
-int64_t chunks_of(int64_t count, int64_t chunk) { return (count + chunk - 1) / chunk; }
+int64_t chunks_of(int64_t count, int64_t chunk) {
+    return (count + chunk - 1) / chunk;
+}
 
 /// Sum of a contiguous range in 16 interleaved partial sums, which the compiler keeps in one
 /// vector register; their order does not depend on anything but the range's length.
@@ -79,9 +81,9 @@ int64_t first_non_finite(CpuContext& context, const T* x, int64_t count) {
     return -1;
 }
 
-#define SG_INSTANTIATE(T)                                        \
-    template void sum_rows(CpuContext&, const SumArgs<T>&);      \
-    template void sum_channels(CpuContext&, const SumArgs<T>&);  \
+#define SG_INSTANTIATE(T)                                       \
+    template void sum_rows(CpuContext&, const SumArgs<T>&);     \
+    template void sum_channels(CpuContext&, const SumArgs<T>&); \
     template int64_t first_non_finite(CpuContext&, const T*, int64_t);
 SG_INSTANTIATE(float)
 SG_INSTANTIATE(bf16)

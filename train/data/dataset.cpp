@@ -86,7 +86,7 @@ std::string to_string(const DataSummary& summary, const LabelGroup& group) {
     std::string text;
     add_line(text, "source", summary.source);
     add_line(text, "images", std::to_string(summary.images));
-    if (summary.images > 0) {
+    if (summary.max_width > 0) {
         add_line(text, "width x height",
                  fmt::format("{} x {} pixels", range(summary.min_width, summary.max_width),
                              range(summary.min_height, summary.max_height)));

@@ -19,16 +19,16 @@ struct ImageSize {
 
 /// What a data set found on disk and what it left out, before training starts.
 struct DataSummary {
-    std::string source;                     ///< "celeba /data/img (list_attr_celeba.txt)"
-    int64_t images = 0;                     ///< usable items
-    std::vector<int64_t> label_counts;      ///< per label, how many items have it
-    int min_height = 0, max_height = 0;     ///< source sizes found, in pixels
+    std::string source;                  ///< "celeba /data/img (list_attr_celeba.txt)"
+    int64_t images = 0;                  ///< usable items
+    std::vector<int64_t> label_counts;   ///< per label, how many items have it
+    int min_height = 0, max_height = 0;  ///< source sizes found, in pixels
     int min_width = 0, max_width = 0;
-    int64_t skipped_corrupt = 0;            ///< files that do not decode
-    int64_t rows_without_image = 0;         ///< celeba: listed, not on disk
-    int64_t images_without_row = 0;         ///< celeba: on disk, not listed
-    int64_t skipped_other = 0;              ///< files that are no images
-    std::vector<std::string> notes;         ///< one line each: what was tolerated, named files
+    int64_t skipped_corrupt = 0;     ///< files that do not decode
+    int64_t rows_without_image = 0;  ///< celeba: listed, not on disk
+    int64_t images_without_row = 0;  ///< celeba: on disk, not listed
+    int64_t skipped_other = 0;       ///< files that are no images
+    std::vector<std::string> notes;  ///< one line each: what was tolerated, named files
 };
 
 /// Human-readable table of a summary, one fact a line, ending in a newline.
@@ -50,7 +50,8 @@ class Dataset {
     /// Decodes, centre-crops and resizes an item to `size`: RGB bytes, HWC, height*width*3.
     /// Throws Error naming the file if it cannot be decoded.
     virtual void read_image(int64_t index, ImageSize size, std::span<uint8_t> pixels) const = 0;
-    /// Items that the layout on disk itself marks as held out (root/test/...); empty if it does not.
+    /// Items that the layout on disk itself marks as held out (root/test/...); empty if it does
+    /// not.
     virtual std::vector<int64_t> fixed_test_items() const { return {}; }
 };
 

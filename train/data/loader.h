@@ -10,24 +10,24 @@ namespace sg {
 
 /// One training batch on the host.
 struct Batch {
-    int64_t iteration = 0;         ///< 0-based iteration this batch belongs to
-    std::vector<int64_t> items;    ///< data set indices, batch entries
-    std::vector<float> images;     ///< [batch, height, width, 3], NHWC, in [-1, 1]
-    std::vector<float> labels;     ///< [batch, label_group().dim()], 0/1
+    int64_t iteration = 0;       ///< 0-based iteration this batch belongs to
+    std::vector<int64_t> items;  ///< data set indices, batch entries
+    std::vector<float> images;   ///< [batch, height, width, 3], NHWC, in [-1, 1]
+    std::vector<float> labels;   ///< [batch, label_group().dim()], 0/1
 };
 
 struct LoaderOptions {
     int batch = 16;
     ImageSize size;
     uint64_t seed = 0;
-    bool flip = true;                     ///< horizontal flip with probability 1/2
-    int threads = 2;                      ///< decoding threads
-    int prefetch = 4;                     ///< batches prepared ahead
+    bool flip = true;                        ///< horizontal flip with probability 1/2
+    int threads = 2;                         ///< decoding threads
+    int prefetch = 4;                        ///< batches prepared ahead
     int64_t cache_bytes = int64_t{1} << 30;  ///< decoded images kept in memory if all of them fit
 };
 
-/// Multi-threaded loader. The batch of iteration i is a pure function of (data set, items, seed, i):
-/// epoch e visits all items in a Philox permutation of (seed, e); batches do not cross epochs
+/// Multi-threaded loader. The batch of iteration i is a pure function of (data set, items, seed,
+/// i): epoch e visits all items in a Philox permutation of (seed, e); batches do not cross epochs
 /// (the last size % batch items of a permutation are left out of that epoch). An item that cannot
 /// be decoded is replaced by its successor in `items` (wrapping) and counted in skipped().
 class Loader {
