@@ -1,3 +1,5 @@
+#include <numeric>
+
 #include "tests/reference.h"
 #include "tests/support.h"
 
@@ -9,7 +11,9 @@ namespace {
 using Inputs = NormReference::Inputs;
 
 Inputs make_inputs(const InstanceNormShape& shape, bool relu, bool residual) {
-    Inputs in{.shape = shape, .x = uniform(shape.size(), 1, -2, 3)};
+    Inputs in;
+    in.shape = shape;
+    in.x = uniform(shape.size(), 1, -2, 3);
     in.gamma = uniform(shape.C, 2);
     in.beta = uniform(shape.C, 3);
     if (residual) in.residual = uniform(shape.size(), 4);
@@ -115,21 +119,31 @@ struct Computed {
     Output<A> mean_, rstd_;
 };
 
-/// Largest errors of activations and of statistics and parameter gradients.
+/// Largest error in units of the largest value, or of `terms` where what they sum to vanishes.
+double error(const std::vector<double>& got, const std::vector<double>& want, double terms) {
+    double largest = 1e-30;
+    for (double v : want) largest = std::max(largest, std::abs(v));
+    return max_error(got, want) * largest / std::max(largest, terms);
+}
+
+/// Compares all passes: `activations` bounds errors of what is stored as T, `sums` of the rest.
 template <class T>
 void check_passes(CpuContext& context, const Inputs& exact, double activations, double sums) {
     const Inputs in = rounded_inputs<T>(exact);
     const NormReference want(in);
     const Computed<T> got(context, in);
+    // Two pixels leave nothing once mean and slope are taken out: what remains is the difference of
+    // terms of size rstd (rstd^2 in the second derivative by x).
+    const double r = *std::max_element(want.rstd.begin(), want.rstd.end());
+    const double terms = in.shape.M == 2 ? r : 0;
     CHECK(max_error(got.y, want.y) < activations);
-    CHECK(max_error(got.mean, want.mean) < sums);
-    CHECK(max_error(got.rstd, want.rstd) < sums);
-    CHECK(max_error(got.grad_x, want.grad_x) < activations);
+    CHECK(std::max(max_error(got.mean, want.mean), max_error(got.rstd, want.rstd)) < sums);
+    CHECK(error(got.grad_x, want.grad_x, terms) < activations);
     CHECK(max_error(got.grad_gamma, want.grad_gamma) < sums);
     CHECK(max_error(got.grad_beta, want.grad_beta) < sums);
-    CHECK(max_error(got.gg_y, want.gg_y) < activations);
-    CHECK(max_error(got.second_x, want.second_x) < activations);
-    CHECK(max_error(got.second_gamma, want.second_gamma) < sums);
+    CHECK(error(got.gg_y, want.gg_y, terms) < activations);
+    CHECK(error(got.second_x, want.second_x, terms * r) < activations);
+    CHECK(error(got.second_gamma, want.second_gamma, terms) < sums);
 }
 
 }  // namespace
@@ -140,25 +154,22 @@ TEST_CASE("instance norm equals the textbook loops in all passes", "[instance_no
         for (int64_t M : {2, 33, 1024})
             for (bool relu : {false, true})
                 for (bool residual : {false, true}) {
-                    INFO("C " << C << ", M " << M << ", relu " << relu << ", residual "
-                              << residual);
+                    CAPTURE(C, M, relu, residual);
                     const Inputs in = make_inputs({.N = 3, .M = M, .C = C}, relu, residual);
                     check_passes<double>(context, in, 1e-10, 1e-10);
-                    // With two pixels of nearly the same value rstd amplifies rounding 300 times.
-                    const double amplified = M == 2 ? 50 : 1;
-                    check_passes<float>(context, in, 3e-6 * amplified, 3e-6 * amplified);
-                    check_passes<bf16>(context, in, 1.1 * half_ulp<bf16>, 3e-6 * amplified);
+                    check_passes<float>(context, in, 3e-6, 3e-6);
+                    check_passes<bf16>(context, in, 1.1 * half_ulp<bf16>, 3e-6);
                 }
 }
 
 TEST_CASE("missing cotangents count as zero", "[instance_norm]") {
     CpuContext context(1);
     for (int present = 0; present < 8; ++present) {
+        INFO("cotangents " << present);
         Inputs in = make_inputs({.N = 2, .M = 9, .C = 5}, true, false);
         if (!(present & 1)) in.gg_x.clear();
         if (!(present & 2)) in.gg_gamma.clear();
         if (!(present & 4)) in.gg_beta.clear();
-        INFO("cotangents " << present);
         check_passes<double>(context, in, 1e-12, 1e-12);
     }
 }
@@ -167,9 +178,7 @@ TEST_CASE("instance norm's backward passes are its derivatives", "[instance_norm
     CpuContext context(1);
     const Inputs at = make_inputs({.N = 2, .M = 7, .C = 3}, true, true);
     const auto dot = [](const std::vector<double>& a, const std::vector<double>& b) {
-        double sum = 0;
-        for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-        return sum;
+        return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
     };
     const auto first = [&](const Inputs& in) {
         return dot(Computed<double>(context, in).y, at.grad_y);
@@ -232,13 +241,8 @@ TEST_CASE("instance norm may run in place", "[instance_norm]") {
     const Computed<double> want(context, in);
     auto x = in.x;
     Output<double> mean(6), rstd(6);
-    instance_norm_forward(context, InstanceNormForwardArgs<double>{.shape = in.shape,
-                                                                   .x = x.data(),
-                                                                   .gamma = in.gamma.data(),
-                                                                   .beta = in.beta.data(),
-                                                                   .relu = true,
-                                                                   .y = x.data(),
-                                                                   .mean = mean,
-                                                                   .rstd = rstd});
+    instance_norm_forward(context, InstanceNormForwardArgs<double>{
+                                       in.shape, x.data(), in.gamma.data(), in.beta.data(), nullptr,
+                                       true, x.data(), mean, rstd});
     CHECK(x == want.y);
 }

@@ -26,7 +26,7 @@ const std::vector<UnaryCase> kUnary = {
     {Unary::leaky_relu, 0, 0, [](double x) { return std::max(x, 0.0); }},
     {Unary::tanh, 1, 0, [](double x) { return std::tanh(x); }},
     {Unary::sigmoid, 1, 0, [](double x) { return 1 / (1 + std::exp(-x)); }},
-    {Unary::softplus, 1, 0, [](double x) { return std::log(1 + std::exp(x)); }},
+    {Unary::softplus, 1, 0, [](double x) { return std::log1p(std::exp(x)); }},
     {Unary::sign, 1, 0, [](double x) { return x > 0   ? 1.0
                                               : x < 0 ? -1.0
                                                       : 0.0; }},
@@ -155,6 +155,31 @@ TEST_CASE("softplus and sigmoid keep their digits at the extremes", "[pointwise]
     CHECK(p[4] == 0.5);
     for (int i : {0, 1}) CHECK(p[i] == 0);
     for (int i : {7, 8}) CHECK(p[i] == 1);
+}
+
+TEST_CASE("tanh is good to 3e-7 everywhere", "[pointwise]") {
+    CpuContext context(2);
+    std::vector<float> x;
+    for (int i = -200'000; i <= 200'000; ++i) x.push_back(float(i) * 5e-5f);
+    for (float v : {0.625f, 9.0f, 50.0f, 1e30f, std::numeric_limits<float>::infinity(), 1e-40f})
+        x.insert(x.end(), {v, -v, std::nextafter(v, 0.0f), -std::nextafter(v, 0.0f)});
+    Output<float> y(int64_t(x.size()));
+    unary(context, UnaryArgs<float>{.op = Unary::tanh, .count = y.size(), .x = x.data(), .y = y});
+    const auto got = y.get();
+    double worst = 0, small = 0, largest = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+        const double want = std::tanh(double(x[i])), error = std::abs(got[i] - want);
+        worst = std::isnan(error) ? error : std::max(worst, error);
+        largest = std::max(largest, std::abs(got[i]));
+        if (std::abs(x[i]) < 0.1f) small = std::max(small, error - 3e-7 * std::abs(want));
+    }
+    CHECK(worst < 3e-7);
+    CHECK(small < 1e-40);  // near zero the relative error is as small
+    CHECK((largest <= 1 && largest > 1 - 1e-7));
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    Output<float> one(1);
+    unary(context, UnaryArgs<float>{.op = Unary::tanh, .count = 1, .x = &nan, .y = one});
+    CHECK(std::isnan(one.get()[0]));
 }
 
 TEST_CASE("binary kernels equal their formulas", "[pointwise]") {

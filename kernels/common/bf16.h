@@ -11,16 +11,24 @@ struct bf16 {
     uint16_t bits = 0;
 
     bf16() = default;
+    bf16(float value) : bits(round(value)) {}  // NOLINT: implicit, kernels store f32 results as T
+    operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }  // NOLINT
+
     /// Rounds to nearest, ties to even; NaN stays NaN.
-    bf16(float value) {  // NOLINT: implicit, so that kernels can store an f32 result as T
+    static uint16_t round(float value) {
         const uint32_t u = std::bit_cast<uint32_t>(value);
         const uint32_t rounded = (u + 0x7FFFu + ((u >> 16) & 1u)) >> 16;
         const bool nan = (u & 0x7FFFFFFFu) > 0x7F800000u;
-        bits = uint16_t(nan ? (u >> 16) | 0x40u : rounded);
+        return uint16_t(nan ? (u >> 16) | 0x40u : rounded);
     }
-    operator float() const { return std::bit_cast<float>(uint32_t(bits) << 16); }  // NOLINT
 };
 static_assert(sizeof(bf16) == 2);
+
+/// to = value, rounded. Use it in hot loops: GCC vectorises the store of a member, but not the copy
+/// of a bf16.
+inline void store(bf16& to, float value) { to.bits = bf16::round(value); }
+inline void store(float& to, float value) { to = value; }
+inline void store(double& to, double value) { to = value; }
 
 /// Type in which sums over T are formed, and in which the parameters of a T network are kept.
 template <class T>

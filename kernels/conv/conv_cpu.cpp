@@ -39,13 +39,15 @@ template <class T>
 constexpr memory::data_type type_of =
     std::is_same_v<T, bf16> ? memory::data_type::bf16 : memory::data_type::f32;
 
-// Batch slices of wgrad. A constant of the shape, so that sums do not depend on the thread count;
-// fewer for large weights, whose partial sums would not fit (64 M elements = 256 MB in all).
-int64_t wgrad_slice(const ConvShape& shape) {
-    constexpr int64_t max_slices = 8, max_partial_elements = int64_t{64} << 20;
-    const int64_t slices =
-        std::clamp<int64_t>(max_partial_elements / shape.w_size(), 1, max_slices);
-    return (shape.N + slices - 1) / slices;
+// Images per slice of wgrad's batch. A function of the shape alone, so that sums do not depend on
+// the thread count: up to 8 slices, but none below 16 MFLOP (not worth a task) and no more than fit
+// 64 M elements of partial sums in all.
+int64_t wgrad_slice(const ConvShape& s) {
+    constexpr int64_t max_slices = 8, min_flops = 16'000'000, max_elements = int64_t{64} << 20;
+    const int64_t flops = 2 * s.y_size() * s.R * s.S * s.C;
+    const int64_t slices = std::clamp<int64_t>(
+        std::min(flops / min_flops, max_elements / s.w_size()), 1, max_slices);
+    return (s.N + slices - 1) / slices;
 }
 
 /// Runs one fprop or dgrad primitive on all threads; bits do not depend on how many (tested).

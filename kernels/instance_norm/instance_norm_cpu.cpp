@@ -114,7 +114,7 @@ void instance_norm_forward(CpuContext& context, const InstanceNormForwardArgs<T>
             for (int j = 0; j < width; ++j) {
                 A value = k.gamma[j] * k.normalised(A(x[m * C + j]), j) + k.beta[j];
                 value = relu && !(value > 0) ? A{0} : value;
-                y[m * C + j] = T(residual ? value + A(residual[m * C + j]) : value);
+                store(y[m * C + j], residual ? value + A(residual[m * C + j]) : value);
             }
     });
 }
@@ -149,7 +149,7 @@ void instance_norm_backward(CpuContext& context, const InstanceNormBackwardArgs<
             for (int j = 0; j < width; ++j) {
                 const A xh = k.normalised(A(x[m * C + j]), j);
                 const A g = A(grad_y[m * C + j]) * k.mask(xh, j, relu);
-                grad_x[m * C + j] = T(scale[j] * (g - mean_g[j] - xh * mean_gx[j]));
+                store(grad_x[m * C + j], scale[j] * (g - mean_g[j] - xh * mean_gx[j]));
             }
     });
     sum_over_images(args.shape, gamma_parts, args.grad_gamma);
@@ -188,10 +188,10 @@ void instance_norm_double_backward(CpuContext& context,
                 const A mask = k.mask(xh, j, relu);
                 const A Pg = A(grad_y[m * C + j]) * mask - mean[0][j] - xh * mean[1][j];
                 const A Pu = u_at(m, j) - mean[2][j] - xh * mean[3][j];
-                args.grad_grad_y[base + m * C + j] =
-                    T(mask * (k.gamma[j] * r * Pu + vg[j] * xh + vb[j]));
-                args.grad_x[base + m * C + j] =
-                    T(-k.gamma[j] * r * r * (E[j] * xh + mean[1][j] * Pu + mean[3][j] * Pg) +
+                store(args.grad_grad_y[base + m * C + j],
+                      mask * (k.gamma[j] * r * Pu + vg[j] * xh + vb[j]));
+                store(args.grad_x[base + m * C + j],
+                      -k.gamma[j] * r * r * (E[j] * xh + mean[1][j] * Pu + mean[3][j] * Pg) +
                       vg[j] * r * Pg);
             }
     });

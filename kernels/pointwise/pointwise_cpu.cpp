@@ -1,10 +1,45 @@
 #include "kernels/pointwise/pointwise.h"
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace sg {
 
 namespace {
+
+inline double tanh_of(double x) { return std::tanh(x); }
+
+/// tanh without a branch or a call, so that the loop vectorises (the library's takes 12 ns).
+/// |x| < 0.625: x + x^3 P(x^2), beyond: 1 - 2 / (exp(2|x|) + 1), as in Moshier's Cephes library
+/// (tanhf.c, expf.c: the coefficients are theirs). Error below 3e-7 everywhere (tested).
+inline float tanh_of(float x) {
+    const float z = std::min(std::abs(x), 9.0f), square = z * z;  // tanh(9) rounds to 1
+    float small = -5.70498872745e-3f;
+    small = small * square + 2.06390887954e-2f;
+    small = small * square - 5.37397155531e-2f;
+    small = small * square + 1.33314422036e-1f;
+    small = small * square - 3.33332819422e-1f;
+    small = small * square * z + z;
+
+    // exp(2z) = 2^n exp(r), r = 2z - n ln 2 with ln 2 in two parts.
+    const float scaled = 2.0f * z * 1.44269504088896341f + 0.5f;
+    const int n = int(scaled);  // 2z >= 0: truncation is floor
+    const float r = 2.0f * z - float(n) * 0.693359375f + float(n) * 2.12194440e-4f;
+    float e = 1.9875691500e-4f;
+    e = e * r + 1.3981999507e-3f;
+    e = e * r + 8.3334519073e-3f;
+    e = e * r + 4.1665795894e-2f;
+    e = e * r + 1.6666665459e-1f;
+    e = e * r + 5.0000001201e-1f;
+    e = e * r * r + r + 1.0f;
+    e *= std::bit_cast<float>((n + 127) << 23);
+    const float large = 1.0f - 2.0f / (e + 1.0f);
+
+    const float magnitude = z < 0.625f ? small : large;
+    const float result = x < 0 ? -magnitude : magnitude;
+    return x == x ? result : x;  // NaN stays NaN
+}
 
 /// y[i] = f(x[i]) in T's computing type.
 template <class T, class F>
@@ -13,7 +48,7 @@ void map(CpuContext& context, const UnaryArgs<T>& args, F f) {
     T* y = args.y;
     parallel_chunks(context, args.count, [=](int64_t begin, int64_t end) {
 #pragma omp simd
-        for (int64_t i = begin; i < end; ++i) y[i] = T(f(acc_t<T>(x[i])));
+        for (int64_t i = begin; i < end; ++i) store(y[i], f(acc_t<T>(x[i])));
     });
 }
 
@@ -23,7 +58,7 @@ void map(CpuContext& context, const BinaryArgs<T>& args, F f) {
     T* y = args.y;
     parallel_chunks(context, args.count, [=](int64_t begin, int64_t end) {
 #pragma omp simd
-        for (int64_t i = begin; i < end; ++i) y[i] = T(f(acc_t<T>(x[i]), acc_t<T>(z[i])));
+        for (int64_t i = begin; i < end; ++i) store(y[i], f(acc_t<T>(x[i]), acc_t<T>(z[i])));
     });
 }
 
@@ -39,7 +74,7 @@ void unary(CpuContext& context, const UnaryArgs<T>& args) {
         case Unary::leaky_relu:
             return map(context, args, [=](A x) { return x > 0 ? x : a * x; });
         case Unary::tanh:
-            return map(context, args, [](A x) { return std::tanh(x); });
+            return map(context, args, [](A x) { return tanh_of(x); });
         case Unary::sigmoid:
             return map(context, args, [](A x) {
                 const A e = std::exp(-std::abs(x));  // never overflows
@@ -79,7 +114,7 @@ void cast(CpuContext& context, const CastArgs<From, To>& args) {
     To* y = args.y;
     parallel_chunks(context, args.count, [=](int64_t begin, int64_t end) {
 #pragma omp simd
-        for (int64_t i = begin; i < end; ++i) y[i] = To(acc_t<From>(x[i]));
+        for (int64_t i = begin; i < end; ++i) store(y[i], acc_t<To>(acc_t<From>(x[i])));
     });
 }
 
@@ -88,7 +123,7 @@ void scale_rows(CpuContext& context, const ScaleRowsArgs<T>& args) {
     const int64_t columns = args.columns;
     parallel_chunks(context, args.rows * columns, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i)
-            args.y[i] = T(acc_t<T>(args.x[i]) * args.s[i / columns]);
+            store(args.y[i], acc_t<T>(args.x[i]) * args.s[i / columns]);
     });
 }
 
@@ -96,14 +131,14 @@ template <class T>
 void broadcast_rows(CpuContext& context, const BroadcastArgs<T>& args) {
     const int64_t columns = args.columns;
     parallel_chunks(context, args.rows * columns, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) args.y[i] = T(args.s[i / columns]);
+        for (int64_t i = begin; i < end; ++i) store(args.y[i], args.s[i / columns]);
     });
 }
 
 template <class T>
 void broadcast_channels(CpuContext& context, const BroadcastArgs<T>& args) {
     parallel_for(context, args.rows, [&](int64_t r) {
-        for (int64_t c = 0; c < args.columns; ++c) args.y[r * args.columns + c] = T(args.s[c]);
+        for (int64_t c = 0; c < args.columns; ++c) store(args.y[r * args.columns + c], args.s[c]);
     });
 }
 
