@@ -42,7 +42,11 @@ namespace {
 void restart_with_short_spins(char** argv) {
     if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
     setenv("GOMP_SPINCOUNT", "2000", 1);
-    execv("/proc/self/exe", argv);  // if that fails, the program goes on as it is
+    char self[4096];
+    const ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (length <= 0) return;
+    self[length] = '\0';
+    execv(self, argv);  // if that fails, the program goes on as it is
 }
 
 }  // namespace

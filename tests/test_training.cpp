@@ -1,0 +1,92 @@
+#include <filesystem>
+
+#include "tests/catch.h"
+#include "tests/temp_dir.h"
+#include "train/batch.h"
+#include "train/data/preprocess.h"
+#include "train/samples.h"
+#include "train/trainer.h"
+
+using namespace sg;
+using sg::testing::TempDir;
+
+namespace {
+
+TrainConfig small_config(const std::string& out) {
+    TrainConfig c;
+    c.image_size = "32";
+    c.synth_count = 600;
+    c.test_count = 32;
+    c.batch_size = 16;
+    c.g_conv_dim = c.d_conv_dim = 8;
+    c.g_repeat_num = 1;
+    c.d_repeat_num = 3;
+    c.n_critic = 2;
+    c.g_lr = c.d_lr = 1e-3;
+    c.num_iters = 600;
+    c.num_iters_decay = 300;
+    c.sample_step = c.model_save_step = 1000000;
+    c.out = out;
+    return c;
+}
+
+struct HeldOutErrors {
+    double reconstruction;  ///< mean |G(G(x, target), own) - x|
+    double classification;  ///< D's loss on G(x, target) against the target
+};
+
+HeldOutErrors measure(Device& device, const StarGan& model, const TrainConfig& c) {
+    const GradMode off(false);
+    const SynthDataset data(SynthGroup::attributes, c.synth_count, uint64_t(c.seed));
+    const ImageSize size = parse_image_size(c.image_size);
+    const auto test = make_split(data, c.test_count, uint64_t(c.seed)).test;
+    const LabelLayout& layout = model.config.labels;
+    const int dim = data.label_group().dim();
+    std::vector<float> floats, own, targets;
+    for (size_t n = 0; n < test.size(); ++n) {
+        std::vector<uint8_t> pixels(size.height * size.width * 3);
+        std::vector<float> image(pixels.size()), labels(dim);
+        data.read_image(test[n], size, pixels);
+        to_float(pixels, image);
+        data.read_labels(test[n], labels);
+        const auto target = target_labels(data.label_group(), labels, int(n) % dim);
+        floats.insert(floats.end(), image.begin(), image.end());
+        own.insert(own.end(), labels.begin(), labels.end());
+        targets.insert(targets.end(), target.begin(), target.end());
+    }
+    const Tensor x = Tensor::from_host(device, {int64_t(test.size()), size.height, size.width, 3},
+                                       std::span<const float>(floats));
+    const Tensor c_org = unified_labels(device, layout, 0, own);
+    const Tensor c_trg = unified_labels(device, layout, 0, targets);
+    const Tensor fake = translate(model.G, x, c_trg);
+    return {l1_loss(x, translate(model.G, fake, c_org)).item(),
+            classification_loss(layout, 0, model.D.forward(fake).cls, c_trg).item()};
+}
+
+}  // namespace
+
+TEST_CASE("a short training learns to translate and to reconstruct held-out faces") {
+    const TempDir folder;
+    const auto device = Device::cpu();
+    const TrainConfig config = small_config(folder.file("run"));
+
+    const SynthDataset data(SynthGroup::attributes, 1, 1);
+    StarGan model(*device, model_config(config, {.groups = {data.label_group()}}), Precision::f32);
+    initialise(model, uint64_t(config.seed));
+    const HeldOutErrors before = measure(*device, model, config);
+
+    const TrainResult result = train(*device, {.config = config, .run = config.out}, {});
+    REQUIRE(result.finished);
+    load_checkpoint(result.checkpoint, model, LoadMoments::no);
+    const HeldOutErrors after = measure(*device, model, config);
+
+    INFO("reconstruction " << before.reconstruction << " -> " << after.reconstruction
+                           << ", classification " << before.classification << " -> "
+                           << after.classification);
+    // Untrained, G paints grey (error 0.45) and D guesses (5 ln 2 = 3.5). Measured: 0.1 and 0.2.
+    CHECK(after.reconstruction < before.reconstruction / 2.5);
+    CHECK(after.classification < before.classification / 4);
+    CHECK(std::filesystem::exists(result.sample_grid));
+    REQUIRE(result.truth.size() == 5);
+    for (const TruthError& error : result.truth) CHECK(error.faces > 0);
+}
