@@ -55,12 +55,6 @@ std::vector<std::string> normalised(int argc, char** argv) {
         const size_t end = std::min(argument.find('='), argument.size());
         std::replace(argument.begin(), argument.begin() + end, '_', '-');
     }
-    // "CelebA" and "RaFD" are what the official --dataset takes.
-    for (size_t i = 1; i < arguments.size(); ++i)
-        if (arguments[i - 1] == "--dataset") {
-            if (arguments[i] == "CelebA") arguments[i] = "celeba";
-            if (arguments[i] == "RaFD") arguments[i] = "folders";
-        }
     std::reverse(arguments.begin(), arguments.end());  // the order CLI11 wants a vector in
     return arguments;
 }
@@ -105,6 +99,7 @@ int run(int argc, char** argv) {
     app.add_flag("--print-config", line.print_config, "print the resulting configuration and exit");
     app.add_flag("--quiet", line.quiet, "no progress, only the result");
     if (const auto code = sg::tools::parse(app, std::move(arguments))) return *code;
+    sg::accept_official_names(config);
     if (line.print_config) {
         sg::validate(config);
         fmt::print("{}", sg::to_toml(config));

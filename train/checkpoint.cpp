@@ -98,16 +98,15 @@ void save_checkpoint(const fs::path& path, const StarGan& model, const Checkpoin
     SafetensorsWriter file;
     add_network(file, "G.", model.G.parameters());
     add_network(file, "D.", model.D.parameters());
-    const json state = {{"iteration", info.iteration},
-                        {"g_updates", model.g_updates},
-                        {"d_updates", model.d_updates},
-                        {"seed", info.seed},
-                        {"crop_size", info.crop_size},
-                        {"last_g",
-                         {{"fake", info.last_g.fake},
-                          {"cls", info.last_g.cls},
-                          {"rec", info.last_g.rec},
-                          {"accuracy", info.last_g.accuracy}}}};
+    json state = {{"iteration", info.iteration},
+                  {"g_updates", model.g_updates},
+                  {"d_updates", model.d_updates},
+                  {"seed", info.seed},
+                  {"crop_size", info.crop_size},
+                  {"last_g", nullptr}};
+    if (const auto& g = info.last_g)
+        state["last_g"] = {
+            {"fake", g->fake}, {"cls", g->cls}, {"rec", g->rec}, {"accuracy", g->accuracy}};
     file.write(path, {{"format", format_name},
                       {"model", model_to_json(info.model).dump()},
                       {"state", state.dump()},
@@ -128,11 +127,11 @@ CheckpointInfo parse_info(const SafetensorsReader& file) {
         info.d_updates = state.at("d_updates");
         info.seed = state.at("seed");
         info.crop_size = state.at("crop_size");
-        const json& g = state.at("last_g");
-        info.last_g = {.fake = g.at("fake"),
-                       .cls = g.at("cls"),
-                       .rec = g.at("rec"),
-                       .accuracy = g.at("accuracy")};
+        if (const json& g = state.at("last_g"); !g.is_null())
+            info.last_g = GeneratorMetrics{.fake = g.at("fake"),
+                                           .cls = g.at("cls"),
+                                           .rec = g.at("rec"),
+                                           .accuracy = g.at("accuracy")};
     } catch (const json::exception& error) {
         throw Error("checkpoint",
                     fmt::format("{}: damaged metadata: {}", file.path().string(), error.what()));

@@ -20,7 +20,7 @@ struct CheckpointInfo {
     uint64_t seed = 0;
     std::string settings;     ///< JSON of the training configuration (to_json)
     int crop_size = 0;        ///< centre crop of the training images; 0: none
-    GeneratorMetrics last_g;  ///< G's last losses, shown until its next step
+    std::optional<GeneratorMetrics> last_g;  ///< G's last losses, shown until its next step
 };
 
 /// Writes atomically (see AtomicFile). The bytes depend on the model and `info` alone.

@@ -25,11 +25,11 @@ std::vector<ConfigOption> config_options(TrainConfig& c) {
         {"Data", "image-size", "N or HEIGHTxWIDTH, in pixels", &c.image_size},
         {"Data",
          "crop-size",
-         "centre crop before resizing; 0: none",
+         "centre crop before resizing; 0: none; -1: 178 for celeba",
          &c.crop_size,
          {"celeba-crop-size", "rafd-crop-size"}},
         {"Data", "synth-count", "faces in the built-in data set", &c.synth_count},
-        {"Data", "test-count", "held-out images, unless the data marks its own", &c.test_count},
+        {"Data", "test-count", "held-out images, unless the data marks its own; -1: 2000, at most a tenth", &c.test_count},
         {"Data", "flip", "mirror half of the images", &c.flip},
         {"Data", "num-workers", "loading threads", &c.num_workers},
         {"Data", "cache-mb", "keep decoded images in memory if they fit", &c.cache_mb},
@@ -252,12 +252,24 @@ void validate(const TrainConfig& c) {
                                       {"synth-count", c.synth_count},
                                       {"samples", c.samples}})
         at_least(name, value, 1);
-    for (const auto& [name, value] : {std::pair{"crop-size", c.crop_size},
-                                      {"seed", c.seed},
-                                      {"cache-mb", c.cache_mb},
-                                      {"test-count", c.test_count},
-                                      {"threads", c.threads}})
+    for (const auto& [name, value] :
+         {std::pair{"seed", c.seed}, {"cache-mb", c.cache_mb}, {"threads", c.threads}})
         at_least(name, value, 0);
+    at_least("crop-size", c.crop_size, -1);
+    at_least("test-count", c.test_count, -1);
+}
+
+void accept_official_names(TrainConfig& c) {
+    if (c.dataset == "CelebA") c.dataset = "celeba";
+    if (c.dataset == "RaFD") c.dataset = "folders";
+}
+
+int effective_crop(const TrainConfig& c) {
+    return c.crop_size >= 0 ? c.crop_size : c.dataset == "celeba" ? 178 : 0;
+}
+
+int64_t effective_test_count(const TrainConfig& c, int64_t size) {
+    return c.test_count >= 0 ? c.test_count : std::min<int64_t>(2000, size / 10);
 }
 
 LossConfig loss_config(const TrainConfig& c) {

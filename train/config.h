@@ -20,9 +20,10 @@ struct TrainConfig {
     std::vector<std::string> selected_attrs = {"Black_Hair", "Blond_Hair", "Brown_Hair", "Male",
                                                "Young"};
     std::string image_size = "128";  ///< "128" or HEIGHTxWIDTH
-    int crop_size = 178;             ///< centre crop before the resize; 0: none
+    int crop_size = -1;              ///< centre crop before the resize; 0: none, -1: celeba 178
     int synth_count = 20000;         ///< faces in the built-in data set
-    int test_count = 2000;           ///< held-out images, if the data marks none itself
+    int test_count = -1;             ///< held-out images, if the data marks none itself; -1: 2000,
+                                     ///< but at most a tenth
     bool flip = true;
     int num_workers = 2;  ///< loading threads
     int cache_mb = 1024;  ///< decoded images kept in memory, if all fit
@@ -60,6 +61,9 @@ struct ConfigOption {
 };
 std::vector<ConfigOption> config_options(TrainConfig& config);
 
+/// The official code's data set names: CelebA is celeba, RaFD (class folders) is folders.
+void accept_official_names(TrainConfig& config);
+
 /// Overwrites what the TOML file sets. Throws Error naming file, key and the expected type; an
 /// unknown key is an Error too.
 void apply_toml_file(TrainConfig& config, const std::string& path);
@@ -68,6 +72,11 @@ std::string to_toml(const TrainConfig& config);
 /// The same as JSON, without what does not influence the result (device folders, threads, logging):
 /// stored in checkpoints, compared on resume.
 std::string to_json(const TrainConfig& config);
+
+/// The centre crop that a configuration means, 0 for none.
+int effective_crop(const TrainConfig& config);
+/// The number of held-out images for a data set of `size`.
+int64_t effective_test_count(const TrainConfig& config, int64_t size);
 
 /// Throws Error naming the first setting that makes no sense.
 void validate(const TrainConfig& config);

@@ -10,29 +10,37 @@
 namespace sg {
 
 std::string to_json_line(const Metrics& m) {
-    const nlohmann::ordered_json json = {{"iteration", m.iteration},
-                                         {"D/loss_real", m.d_real},
-                                         {"D/loss_fake", m.d_fake},
-                                         {"D/loss_cls", m.d_cls},
-                                         {"D/loss_gp", m.d_gp},
-                                         {"D/critic_gap", -(m.d_real + m.d_fake)},
-                                         {"D/gradient_norm", m.gradient_norm},
-                                         {"D/accuracy", m.accuracy},
-                                         {"G/loss_fake", m.g.fake},
-                                         {"G/loss_rec", m.g.rec},
-                                         {"G/loss_cls", m.g.cls},
-                                         {"G/accuracy", m.g.accuracy},
-                                         {"G/lr", m.g_lr},
-                                         {"D/lr", m.d_lr}};
+    nlohmann::ordered_json json = {{"iteration", m.iteration},
+                                   {"D/loss_real", m.d_real},
+                                   {"D/loss_fake", m.d_fake},
+                                   {"D/loss_cls", m.d_cls},
+                                   {"D/loss_gp", m.d_gp}};
+    if (m.gradient_norm) {  // WGAN-GP
+        json["D/critic_gap"] = -(m.d_real + m.d_fake);
+        json["D/gradient_norm"] = *m.gradient_norm;
+    }
+    json["D/accuracy"] = m.accuracy;
+    if (m.g) {
+        json["G/loss_fake"] = m.g->fake;
+        json["G/loss_rec"] = m.g->rec;
+        json["G/loss_cls"] = m.g->cls;
+        json["G/accuracy"] = m.g->accuracy;
+    }
+    json["G/lr"] = m.g_lr;
+    json["D/lr"] = m.d_lr;
     return json.dump();
 }
 
 std::string to_readable(const Metrics& m) {
-    return fmt::format(
-        "critic gap {:7.3f}  grad norm {:5.3f}  D cls {:6.3f} ({:3.0f} %)  "
-        "G adv {:7.3f}  G cls {:6.3f} ({:3.0f} %)  rec {:6.4f}",
-        -(m.d_real + m.d_fake), m.gradient_norm, m.d_cls, 100 * m.accuracy, m.g.fake, m.g.cls,
-        100 * m.g.accuracy, m.g.rec);
+    std::string text =
+        m.gradient_norm ? fmt::format("critic gap {:7.3f}  grad norm {:5.3f}",
+                                      -(m.d_real + m.d_fake), *m.gradient_norm)
+                        : fmt::format("D real {:6.3f}  D fake {:6.3f}", m.d_real, m.d_fake);
+    text += fmt::format("  D cls {:6.3f} ({:3.0f} %)", m.d_cls, 100 * m.accuracy);
+    if (m.g)
+        text += fmt::format("  G adv {:7.3f}  G cls {:6.3f} ({:3.0f} %)  rec {:6.4f}", m.g->fake,
+                            m.g->cls, 100 * m.g->accuracy, m.g->rec);
+    return text;
 }
 
 MetricsFile::MetricsFile(const std::filesystem::path& run, int64_t resume_after)

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 
 namespace sg {
@@ -20,9 +21,9 @@ struct GeneratorMetrics {
 struct Metrics {
     int64_t iteration = 0;
     double d_real = 0, d_fake = 0, d_cls = 0, d_gp = 0;  ///< D's losses, unweighted
-    double gradient_norm = 0;  ///< mean ||dD/dx_hat||, which the penalty pulls to 1
+    std::optional<double> gradient_norm;  ///< WGAN-GP: mean ||dD/dx_hat||, pulled to 1
     double accuracy = 0;       ///< share of real labels that D's class head gets right
-    GeneratorMetrics g;
+    std::optional<GeneratorMetrics> g;  ///< of the last G step; none before the first
     double g_lr = 0, d_lr = 0;
 };
 

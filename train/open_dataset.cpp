@@ -39,7 +39,7 @@ CelebaPaths find_celeba(const std::string& path, const std::string& attr_path) {
     CelebaPaths found{path, attr_path};
     if (found.attributes.empty()) found.attributes = attribute_file_in(path);
     if (found.attributes.empty())
-        found.attributes = attribute_file_in(fs::path(path).lexically_normal().parent_path());
+        found.attributes = attribute_file_in(fs::absolute(path) / "..");
     for (const char* name : {"images", "img_align_celeba", "CelebA_nocrop/images"})
         if (attr_path.empty() && fs::is_directory(fs::path(path) / name)) {
             found.images = (fs::path(path) / name).string();
@@ -57,7 +57,7 @@ std::unique_ptr<Dataset> open_dataset(const TrainConfig& c) {
         return std::make_unique<SynthDataset>(SynthGroup::expressions, c.synth_count, c.seed);
     if (c.dataset == "folders")
         return open_folders({.root = c.data,
-                             .crop = c.crop_size,
+                             .crop = effective_crop(c),
                              .verify_all = is_small(c.data),
                              .threads = c.threads,
                              .name = "folders"});
@@ -67,7 +67,7 @@ std::unique_ptr<Dataset> open_dataset(const TrainConfig& c) {
     return open_celeba({.image_dir = paths.images,
                         .attr_path = paths.attributes,
                         .attributes = c.selected_attrs,
-                        .crop = c.crop_size,
+                        .crop = effective_crop(c),
                         .verify_all = is_small(paths.images),
                         .threads = c.threads,
                         .name = "celeba"});

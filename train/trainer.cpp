@@ -37,7 +37,8 @@ class Run {
           observer_(observer),
           size_(parse_image_size(config_.image_size)),
           data_(open_dataset(config_)),
-          split_(make_split(*data_, config_.test_count, config_.seed)),
+          split_(make_split(*data_, effective_test_count(config_, data_->size()),
+                            uint64_t(config_.seed))),
           loss_(loss_config(config_)) {
         say(data_report(*data_, split_));
         require_trainable(*data_, split_, config_.batch_size);
@@ -173,7 +174,7 @@ class Run {
         apply(*model_, d, metrics_.d_lr, adam);
         metrics_.d_real = d.loss_real, metrics_.d_fake = d.loss_fake;
         metrics_.d_cls = d.loss_cls, metrics_.d_gp = d.loss_gp;
-        metrics_.gradient_norm = d.gradient_norm;
+        if (loss_.gan == GanLoss::wgan_gp) metrics_.gradient_norm = d.gradient_norm;
         metrics_.accuracy = classification_accuracy(layout_, 0, d.real_logits, batch.c_org);
 
         if ((iteration_ + 1) % config_.n_critic == 0) {
@@ -257,7 +258,7 @@ class Run {
             .d_updates = model_->d_updates,
             .seed = uint64_t(config_.seed),
             .settings = to_json(config_),
-            .crop_size = config_.dataset.starts_with("synth") ? 0 : config_.crop_size,
+            .crop_size = effective_crop(config_),
             .last_g = metrics_.g};
         const auto path = checkpoint_path(request_.run, iteration_);
         save_checkpoint(path, *model_, info);
