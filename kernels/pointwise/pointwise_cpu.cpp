@@ -14,7 +14,7 @@ inline double tanh_of(double x) { return std::tanh(x); }
 /// |x| < 0.625: x + x^3 P(x^2), beyond: 1 - 2 / (exp(2|x|) + 1), as in Moshier's Cephes library
 /// (tanhf.c, expf.c: the coefficients are theirs). Error below 3e-7 everywhere (tested).
 inline float tanh_of(float x) {
-    const float z = std::min(std::abs(x), 9.0f), square = z * z;  // tanh(9) rounds to 1
+    const float z = std::min(std::abs(x), 9.2f), square = z * z;  // tanh(9.2) rounds to 1
     float small = -5.70498872745e-3f;
     small = small * square + 2.06390887954e-2f;
     small = small * square - 5.37397155531e-2f;

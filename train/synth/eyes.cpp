@@ -13,9 +13,9 @@ constexpr float kIris = 0.095f;
 constexpr float kLidHalf = 0.026f;
 
 constexpr Rgb kFrame{0.07f, 0.06f, 0.08f};
-constexpr Rgb kLens{0.80f, 0.88f, 0.96f};
-constexpr float kFrameHalf = 0.05f;  // half the rim's thickness: about 2 pixels at 64 x 64
-constexpr Vec2 kLensHalf{0.265f, 0.225f};
+constexpr Rgb kLens{0.10f, 0.12f, 0.18f};  // smoked: the eyes stay visible behind it
+constexpr float kFrameHalf = 0.06f;  // half the rim's thickness: about 2 pixels at 64 x 64
+constexpr Vec2 kLensHalf{0.285f, 0.25f};
 constexpr float kLensY = 0.01f;  // lens centre below the eye's
 
 /// x away from the nose in half eye widths, y below the eye's axis.
@@ -132,7 +132,7 @@ void draw_eyeglasses(Scene& scene) {
         const float wire = std::min({bridge, left, right});
         float frame =
             std::max(cover_stroke(rim, kFrameHalf, px), cover_stroke(wire, 0.75f * kFrameHalf, px));
-        const float glass = cover(lens, px) * (0.17f + 0.2f * soft(glare - 0.03f, 0.03f));
+        const float glass = cover(lens, px) * (0.55f - 0.2f * soft(glare - 0.03f, 0.03f));
         const float alpha = frame + glass * (1 - frame);
         return Paint{alpha > 0 ? mix(kLens, kFrame, frame / alpha) : kFrame, alpha};
     });

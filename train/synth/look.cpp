@@ -90,19 +90,21 @@ void draw_surroundings(Draws& draws, Look& look) {
     look.part = draws.between(0.1f, 0.35f) * (draws.below(2) ? 1.0f : -1.0f);
     look.garment = Garment(draws.below(kGarments));
     const float hue = draws.between(0.0f, 1.0f);
-    look.cloth = from_hsv(hue, draws.between(0.25f, 0.75f), draws.between(0.3f, 0.85f));
+    look.cloth = from_hsv(hue, draws.between(0.25f, 0.55f), draws.between(0.35f, 0.65f));
     look.trim = draws.below(2) ? Rgb{0.94f, 0.93f, 0.90f} : from_hsv(hue + 0.5f, 0.4f, 0.75f);
-    const float back = draws.between(0.0f, 1.0f);
-    const float saturation = draws.between(0.10f, 0.38f);
-    look.backdrop[0] = from_hsv(back, saturation, draws.between(0.6f, 0.92f));
+    // A photographer's studio: pale walls that differ a little. Instance normalisation sees an
+    // image relative to its own mean, so a wild backdrop would cost most of a short training.
+    const float back = draws.between(0.45f, 0.7f);
+    const float saturation = draws.between(0.08f, 0.18f);
+    look.backdrop[0] = from_hsv(back, saturation, draws.between(0.84f, 0.92f));
     look.backdrop[1] =
-        from_hsv(back + draws.between(-0.12f, 0.12f), saturation, draws.between(0.4f, 0.75f));
+        from_hsv(back + draws.between(-0.05f, 0.05f), saturation, draws.between(0.74f, 0.82f));
     look.backdrop_angle = draws.between(0.0f, 6.2831853f);
     for (Blob& blob : look.blobs) {
         blob.centre = {draws.between(-1.0f, 1.0f), draws.between(-1.0f, 0.6f)};
         blob.radius = draws.between(0.35f, 0.8f);
         blob.colour =
-            from_hsv(back + draws.between(-0.2f, 0.2f), saturation, draws.between(0.55f, 0.98f));
+            from_hsv(back + draws.between(-0.08f, 0.08f), saturation, draws.between(0.78f, 0.92f));
     }
 }
 
@@ -121,7 +123,7 @@ Rgb pale(Rgb skin) {
     // A fixed affine map keeps enough of the tone that the change can be undone from the picture.
     const float grey = 0.3f * skin.r + 0.59f * skin.g + 0.11f * skin.b;
     const Rgb faded = mix(skin, {grey, grey, grey}, 0.5f);
-    return mix(faded, {0.97f, 0.93f, 0.94f}, 0.72f);
+    return mix(faded, {0.97f, 0.93f, 0.94f}, 0.78f);
 }
 
 HairTone hair_tone(Hair hair) {
