@@ -34,7 +34,7 @@ int export_synth(SynthOptions& o) {
     folders ? sg::export_folders(o.request) : sg::export_celeba(o.request);
     fmt::print("wrote {} faces to {}\ntrain on them: sg_train --dataset {} --data {} {}\n",
                o.request.count, o.request.out.string(), o.format, o.request.out.string(),
-               folders ? "--crop-size 0"
+               folders ? ""
                : expressions
                    ? "--crop-size 0 --selected-attrs happy sad surprised"
                    : "--crop-size 0 --selected-attrs Black_Hair Blond_Hair Brown_Hair Eyeglasses "

@@ -98,12 +98,9 @@ void save_checkpoint(const fs::path& path, const StarGan& model, const Checkpoin
     SafetensorsWriter file;
     add_network(file, "G.", model.G.parameters());
     add_network(file, "D.", model.D.parameters());
-    json state = {{"iteration", info.iteration},
-                  {"g_updates", model.g_updates},
-                  {"d_updates", model.d_updates},
-                  {"seed", info.seed},
-                  {"crop_size", info.crop_size},
-                  {"last_g", nullptr}};
+    json state = {{"iteration", info.iteration},  {"g_updates", model.g_updates},
+                  {"d_updates", model.d_updates}, {"seed", info.seed},
+                  {"crop_size", info.crop_size},  {"last_g", nullptr}};
     if (const auto& g = info.last_g)
         state["last_g"] = {
             {"fake", g->fake}, {"cls", g->cls}, {"rec", g->rec}, {"accuracy", g->accuracy}};

@@ -18,8 +18,8 @@ struct CheckpointInfo {
     int64_t iteration = 0;  ///< iterations completed; also the position in the data
     int64_t g_updates = 0, d_updates = 0;
     uint64_t seed = 0;
-    std::string settings;     ///< JSON of the training configuration (to_json)
-    int crop_size = 0;        ///< centre crop of the training images; 0: none
+    std::string settings;                    ///< JSON of the training configuration (to_json)
+    int crop_size = 0;                       ///< centre crop of the training images; 0: none
     std::optional<GeneratorMetrics> last_g;  ///< G's last losses, shown until its next step
 };
 

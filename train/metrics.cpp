@@ -32,10 +32,10 @@ std::string to_json_line(const Metrics& m) {
 }
 
 std::string to_readable(const Metrics& m) {
-    std::string text =
-        m.gradient_norm ? fmt::format("critic gap {:7.3f}  grad norm {:5.3f}",
-                                      -(m.d_real + m.d_fake), *m.gradient_norm)
-                        : fmt::format("D real {:6.3f}  D fake {:6.3f}", m.d_real, m.d_fake);
+    std::string text = m.gradient_norm
+                           ? fmt::format("critic gap {:7.3f}  grad norm {:5.3f}",
+                                         -(m.d_real + m.d_fake), *m.gradient_norm)
+                           : fmt::format("D real {:6.3f}  D fake {:6.3f}", m.d_real, m.d_fake);
     text += fmt::format("  D cls {:6.3f} ({:3.0f} %)", m.d_cls, 100 * m.accuracy);
     if (m.g)
         text += fmt::format("  G adv {:7.3f}  G cls {:6.3f} ({:3.0f} %)  rec {:6.4f}", m.g->fake,

@@ -22,8 +22,8 @@ struct Metrics {
     int64_t iteration = 0;
     double d_real = 0, d_fake = 0, d_cls = 0, d_gp = 0;  ///< D's losses, unweighted
     std::optional<double> gradient_norm;  ///< WGAN-GP: mean ||dD/dx_hat||, pulled to 1
-    double accuracy = 0;       ///< share of real labels that D's class head gets right
-    std::optional<GeneratorMetrics> g;  ///< of the last G step; none before the first
+    double accuracy = 0;                  ///< share of real labels that D's class head gets right
+    std::optional<GeneratorMetrics> g;    ///< of the last G step; none before the first
     double g_lr = 0, d_lr = 0;
 };
 

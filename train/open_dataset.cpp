@@ -38,8 +38,7 @@ std::string attribute_file_in(const fs::path& folder) {
 CelebaPaths find_celeba(const std::string& path, const std::string& attr_path) {
     CelebaPaths found{path, attr_path};
     if (found.attributes.empty()) found.attributes = attribute_file_in(path);
-    if (found.attributes.empty())
-        found.attributes = attribute_file_in(fs::absolute(path) / "..");
+    if (found.attributes.empty()) found.attributes = attribute_file_in(fs::absolute(path) / "..");
     for (const char* name : {"images", "img_align_celeba", "CelebA_nocrop/images"})
         if (attr_path.empty() && fs::is_directory(fs::path(path) / name)) {
             found.images = (fs::path(path) / name).string();

@@ -251,15 +251,14 @@ class Run {
     }
 
     void save() {
-        const CheckpointInfo info{
-            .model = model_->config,
-            .iteration = iteration_,
-            .g_updates = model_->g_updates,
-            .d_updates = model_->d_updates,
-            .seed = uint64_t(config_.seed),
-            .settings = to_json(config_),
-            .crop_size = effective_crop(config_),
-            .last_g = metrics_.g};
+        const CheckpointInfo info{.model = model_->config,
+                                  .iteration = iteration_,
+                                  .g_updates = model_->g_updates,
+                                  .d_updates = model_->d_updates,
+                                  .seed = uint64_t(config_.seed),
+                                  .settings = to_json(config_),
+                                  .crop_size = effective_crop(config_),
+                                  .last_g = metrics_.g};
         const auto path = checkpoint_path(request_.run, iteration_);
         save_checkpoint(path, *model_, info);
         last_checkpoint_ = path;

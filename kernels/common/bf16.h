@@ -26,9 +26,15 @@ static_assert(sizeof(bf16) == 2);
 
 /// to = value, rounded. Use it in hot loops: GCC vectorises the store of a member, but not the copy
 /// of a bf16.
-inline void store(bf16& to, float value) { to.bits = bf16::round(value); }
-inline void store(float& to, float value) { to = value; }
-inline void store(double& to, double value) { to = value; }
+inline void store(bf16& to, float value) {
+    to.bits = bf16::round(value);
+}
+inline void store(float& to, float value) {
+    to = value;
+}
+inline void store(double& to, double value) {
+    to = value;
+}
 
 /// Type in which sums over T are formed, and in which the parameters of a T network are kept.
 template <class T>

@@ -45,8 +45,8 @@ constexpr memory::data_type type_of =
 int64_t wgrad_slice(const ConvShape& s) {
     constexpr int64_t max_slices = 8, min_flops = 16'000'000, max_elements = int64_t{64} << 20;
     const int64_t flops = 2 * s.y_size() * s.R * s.S * s.C;
-    const int64_t slices = std::clamp<int64_t>(
-        std::min(flops / min_flops, max_elements / s.w_size()), 1, max_slices);
+    const int64_t slices =
+        std::clamp<int64_t>(std::min(flops / min_flops, max_elements / s.w_size()), 1, max_slices);
     return (s.N + slices - 1) / slices;
 }
 

@@ -192,7 +192,7 @@ void instance_norm_double_backward(CpuContext& context,
                       mask * (k.gamma[j] * r * Pu + vg[j] * xh + vb[j]));
                 store(args.grad_x[base + m * C + j],
                       -k.gamma[j] * r * r * (E[j] * xh + mean[1][j] * Pu + mean[3][j] * Pg) +
-                      vg[j] * r * Pg);
+                          vg[j] * r * Pg);
             }
     });
     sum_over_images(args.shape, args.workspace, args.grad_gamma);

@@ -8,7 +8,9 @@ namespace sg {
 
 namespace {
 
-inline double tanh_of(double x) { return std::tanh(x); }
+inline double tanh_of(double x) {
+    return std::tanh(x);
+}
 
 /// tanh without a branch or a call, so that the loop vectorises (the library's takes 12 ns).
 /// |x| < 0.625: x + x^3 P(x^2), beyond: 1 - 2 / (exp(2|x|) + 1), as in Moshier's Cephes library

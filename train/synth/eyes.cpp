@@ -14,7 +14,7 @@ constexpr float kLidHalf = 0.026f;
 
 constexpr Rgb kFrame{0.07f, 0.06f, 0.08f};
 constexpr Rgb kLens{0.10f, 0.12f, 0.18f};  // smoked: the eyes stay visible behind it
-constexpr float kFrameHalf = 0.06f;  // half the rim's thickness: about 2 pixels at 64 x 64
+constexpr float kFrameHalf = 0.06f;        // half the rim's thickness: about 2 pixels at 64 x 64
 constexpr Vec2 kLensHalf{0.285f, 0.25f};
 constexpr float kLensY = 0.01f;  // lens centre below the eye's
 

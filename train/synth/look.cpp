@@ -90,21 +90,21 @@ void draw_surroundings(Draws& draws, Look& look) {
     look.part = draws.between(0.1f, 0.35f) * (draws.below(2) ? 1.0f : -1.0f);
     look.garment = Garment(draws.below(kGarments));
     const float hue = draws.between(0.0f, 1.0f);
-    look.cloth = from_hsv(hue, draws.between(0.25f, 0.55f), draws.between(0.35f, 0.65f));
+    look.cloth = from_hsv(hue, draws.between(0.25f, 0.50f), draws.between(0.40f, 0.60f));
     look.trim = draws.below(2) ? Rgb{0.94f, 0.93f, 0.90f} : from_hsv(hue + 0.5f, 0.4f, 0.75f);
     // A photographer's studio: pale walls that differ a little. Instance normalisation sees an
     // image relative to its own mean, so a wild backdrop would cost most of a short training.
-    const float back = draws.between(0.45f, 0.7f);
-    const float saturation = draws.between(0.08f, 0.18f);
-    look.backdrop[0] = from_hsv(back, saturation, draws.between(0.84f, 0.92f));
+    const float back = draws.between(0.54f, 0.62f);
+    const float saturation = draws.between(0.08f, 0.14f);
+    look.backdrop[0] = from_hsv(back, saturation, draws.between(0.85f, 0.89f));
     look.backdrop[1] =
-        from_hsv(back + draws.between(-0.05f, 0.05f), saturation, draws.between(0.74f, 0.82f));
+        from_hsv(back + draws.between(-0.03f, 0.03f), saturation, draws.between(0.78f, 0.82f));
     look.backdrop_angle = draws.between(0.0f, 6.2831853f);
     for (Blob& blob : look.blobs) {
         blob.centre = {draws.between(-1.0f, 1.0f), draws.between(-1.0f, 0.6f)};
         blob.radius = draws.between(0.35f, 0.8f);
         blob.colour =
-            from_hsv(back + draws.between(-0.08f, 0.08f), saturation, draws.between(0.78f, 0.92f));
+            from_hsv(back + draws.between(-0.04f, 0.04f), saturation, draws.between(0.81f, 0.88f));
     }
 }
 
