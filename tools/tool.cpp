@@ -35,13 +35,13 @@ std::optional<int> parse(CLI::App& app, std::vector<std::string> reversed) {
 
 namespace {
 
-/// OpenMP threads that wait for each other spin, by default for about a millisecond. With other
+/// OpenMP threads that wait for each other spin, by default for a millisecond or so. With other
 /// work on the machine (our own loading threads, a compiler) the thread that is waited for may not
 /// be running, and spinning keeps it from running: training was seen ten times slower. libgomp
 /// reads its settings before main, so the program starts itself again with a short spin.
 void restart_with_short_spins(char** argv) {
     if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
-    setenv("GOMP_SPINCOUNT", "2000", 1);
+    setenv("GOMP_SPINCOUNT", "30000", 1);
     char self[4096];
     const ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
     if (length <= 0) return;
