@@ -1,6 +1,7 @@
 #include "engine/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +13,10 @@ namespace sg {
 
 AtomicFile::AtomicFile(std::filesystem::path path)
     : path_(std::move(path)), temporary_(path_.string() + ".tmp") {
+    std::error_code error;
+    const auto status = std::filesystem::status(path_, error);
+    require(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), "file",
+            "{}: is not a regular file", path_.string());
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (descriptor_ < 0) fail("create");
 }
@@ -52,5 +57,17 @@ void AtomicFile::commit() {
     ::fsync(parent);
     ::close(parent);
 }
+
+FolderLock::FolderLock(const std::filesystem::path& folder) {
+    std::filesystem::create_directories(folder);
+    const auto path = folder / ".lock";
+    descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    require(descriptor_ >= 0, "file", "{}: cannot create: {}", path.string(), strerror(errno));
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+    ::close(descriptor_);
+    throw Error("file", fmt::format("{} is in use by another process", folder.string()));
+}
+
+FolderLock::~FolderLock() { ::close(descriptor_); }  // which releases the lock
 
 }  // namespace sg

@@ -27,4 +27,17 @@ class AtomicFile {
     int descriptor_ = -1;
 };
 
+/// Holds a folder (created if need be) for one process, from construction to destruction. Throws
+/// Error("file") if another process holds it.
+class FolderLock {
+  public:
+    explicit FolderLock(const std::filesystem::path& folder);
+    ~FolderLock();
+    FolderLock(const FolderLock&) = delete;
+    FolderLock& operator=(const FolderLock&) = delete;
+
+  private:
+    int descriptor_;
+};
+
 }  // namespace sg

@@ -14,6 +14,7 @@ class Device {
     static std::unique_ptr<Device> cpu(int threads = 0);
 
     CpuContext& context() { return context_; }
+    const CpuContext& context() const { return context_; }
     Arena& arena() { return arena_; }
     const std::string& name() const { return name_; }
 

@@ -58,6 +58,8 @@ std::vector<To> decode(const std::string& dtype, const std::string& bytes) {
 /// 4-byte boundaries, so words may straddle them.
 class Fnv1a {
   public:
+    explicit Fnv1a(uint64_t start = 0xCBF29CE484222325ull) : hash_(start) {}
+
     void add(const char* data, size_t bytes) {
         for (; bytes > 0 && filled_ > 0; --bytes) push(*data++);
         for (; bytes >= 8; bytes -= 8, data += 8) {
@@ -80,9 +82,12 @@ class Fnv1a {
         mix(pending_);
         filled_ = 0;
     }
-    void mix(uint64_t word) { hash_ = (hash_ ^ word) * 0x100000001B3ull; }
+    void mix(uint64_t word) {
+        hash_ = (hash_ ^ word) * 0x100000001B3ull;
+        hash_ ^= hash_ >> 32;  // the product moves bits up only; without this, high bits cancel
+    }
 
-    uint64_t hash_ = 0xCBF29CE484222325ull, pending_ = 0;
+    uint64_t hash_, pending_ = 0;
     int filled_ = 0;
 };
 
@@ -208,6 +213,12 @@ std::vector<float> SafetensorsReader::read_f32(const std::string& name) const {
 std::vector<double> SafetensorsReader::read_f64(const std::string& name) const {
     const auto& e = entry(name);
     return decode<double>(e.dtype, read_bytes(data_start_ + e.begin, data_start_ + e.end));
+}
+
+uint64_t hash_text(const std::string& text, uint64_t start) {
+    Fnv1a hash(start);
+    hash.add(text.data(), text.size());
+    return hash.value();
 }
 
 uint64_t SafetensorsReader::data_hash() const {

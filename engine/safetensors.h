@@ -50,11 +50,15 @@ class SafetensorsReader {
     std::map<std::string, SafetensorsEntry> entries_;
 };
 
+/// The same hash of a text, going on from `start`.
+uint64_t hash_text(const std::string& text, uint64_t start);
+
 /// A file in the making: F32 tensors in the order of add().
 class SafetensorsWriter {
   public:
     void add(const std::string& name, const Shape& shape, std::vector<float> values);
-    /// FNV-1a over the data section's 64-bit words.
+    /// FNV-1a over the data section's 64-bit words, with the high half folded into the low one
+    /// after each.
     uint64_t data_hash() const;
     /// Writes to PATH.tmp, flushes to the disk, renames to PATH: a crash or a full disk at any
     /// moment leaves either the old file or the new one. Throws Error with the system's reason,

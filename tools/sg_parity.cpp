@@ -9,11 +9,11 @@ struct Options {
     std::vector<std::string> files;
     std::string device = "cpu", precision = "f32";
     int threads = 0;
-    bool verbose = false;
+    bool quiet = false;
 };
 
-/// Prints every miss, and every check with --verbose; returns the number of misses.
-int report(const std::string& file, const std::vector<sg::ParityCheck>& checks, bool verbose) {
+/// Prints every check (misses only if quiet); returns the number of misses.
+int report(const std::string& file, const std::vector<sg::ParityCheck>& checks, bool quiet) {
     int misses = 0;
     double worst = 0;
     std::string worst_name;
@@ -21,7 +21,7 @@ int report(const std::string& file, const std::vector<sg::ParityCheck>& checks, 
         misses += !check.passed();
         const double share = check.error / check.tolerance;
         if (!(share <= worst)) worst = share, worst_name = check.name;
-        if (verbose || !check.passed())
+        if (!quiet || !check.passed())
             fmt::print("  {:4} {:<44} error {:.3e}  tolerance {:.0e}  ({}{})\n",
                        check.passed() ? "ok" : "MISS", check.name, check.error, check.tolerance,
                        check.measure, check.widened ? "; near a kink" : "");
@@ -41,15 +41,20 @@ int run(int argc, char** argv) {
     app.add_option("--device", options.device, "cpu")->capture_default_str();
     app.add_option("--precision", options.precision, "f32 or f64")->capture_default_str();
     app.add_option("--threads", options.threads, "0: one per processor")->capture_default_str();
-    app.add_flag("-v,--verbose", options.verbose, "print every quantity, not only misses");
+    app.add_flag("-q,--quiet", options.quiet, "print only misses and the summary");
     if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
 
     const auto device = sg::tools::open_device(options.device, options.threads);
+    const auto precision = sg::precision_from_string(options.precision);
     int misses = 0;
-    for (const std::string& file : options.files)
-        misses += report(
-            file, sg::run_parity(file, *device, sg::precision_from_string(options.precision)),
-            options.verbose);
+    for (const std::string& file : options.files) {
+        try {
+            misses += report(file, sg::run_parity(file, *device, precision), options.quiet);
+        } catch (const sg::Error& error) {
+            fmt::print(stderr, "sg_parity: error: {}\n", error.what());
+            ++misses;
+        }
+    }
     return misses ? sg::tools::exit_failure : sg::tools::exit_success;
 }
 

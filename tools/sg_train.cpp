@@ -59,6 +59,26 @@ std::vector<std::string> normalised(int argc, char** argv) {
     return arguments;
 }
 
+/// Flags of the official code that have no counterpart here, and what to do instead.
+void refuse_official_flags(const std::vector<std::string>& arguments) {
+    constexpr std::pair<const char*, const char*> advice[] = {
+        {"--c-dim", "the number of labels is derived from the data; leave it out"},
+        {"--c2-dim", "the number of labels is derived from the data; leave it out"},
+        {"--mode", "sg_train trains, sg_translate translates; leave it out"},
+        {"--resume-iters", "use --resume RUN-FOLDER"},
+        {"--test-iters", "use sg_translate --checkpoint"},
+        {"--log-dir", "everything goes into one run folder: --out"},
+        {"--model-save-dir", "everything goes into one run folder: --out"},
+        {"--sample-dir", "everything goes into one run folder: --out"},
+        {"--result-dir", "everything goes into one run folder: --out"},
+        {"--use-tensorboard", "losses are written to metrics.jsonl; leave it out"},
+    };
+    for (const std::string& argument : arguments)
+        for (const auto& [flag, what] : advice)
+            if (argument == flag || argument.starts_with(std::string(flag) + "="))
+                throw sg::tools::UsageError(fmt::format("{}: {}", flag, what));
+}
+
 /// The value given to `flag`, found before the real parse: it decides the defaults of that parse.
 std::string early_value(const std::vector<std::string>& reversed, const std::string& flag) {
     for (size_t i = reversed.size(); i-- > 0;) {
@@ -79,6 +99,7 @@ int run(int argc, char** argv) {
     TrainConfig config;
     CommandLine line;
     auto arguments = normalised(argc, argv);
+    refuse_official_flags(arguments);
     line.resume = early_value(arguments, "--resume");
     line.config_file = early_value(arguments, "--config");
     if (!line.resume.empty() && line.config_file.empty())
@@ -100,6 +121,11 @@ int run(int argc, char** argv) {
     app.add_flag("--quiet", line.quiet, "no progress, only the result");
     if (const auto code = sg::tools::parse(app, std::move(arguments))) return *code;
     sg::accept_official_names(config);
+    const bool resuming = app.count("--resume") > 0;
+    if (resuming && line.resume.empty()) throw sg::tools::UsageError("--resume needs a folder");
+    if (resuming && app.count("--out") > 0)
+        throw sg::tools::UsageError("--resume goes on in its own folder; leave --out out");
+    if (line.stop_after < 0) throw sg::tools::UsageError("--stop-after needs a positive number");
     if (line.print_config) {
         sg::validate(config);
         fmt::print("{}", sg::to_toml(config));

@@ -55,6 +55,9 @@ int guarded(const char* name, int (*run)(int, char**), int argc, char** argv) {
     restart_with_short_spins(argv);
     try {
         return run(argc, argv);
+    } catch (const UsageError& error) {
+        fmt::print(stderr, "{}: {}\nRun with --help for more information.\n", name, error.what());
+        return exit_usage;
     } catch (const std::exception& error) {
         std::fflush(stdout);
         fmt::print(stderr, "{}: error: {}\n", name, error.what());
@@ -72,7 +75,7 @@ std::unique_ptr<Device> open_device(const std::string& name, int threads) {
 
 std::string device_report(const Device& device) {
     return fmt::format("{} ({}, {} threads, convolutions with {})", device.name(), cpu_model_name(),
-                       const_cast<Device&>(device).context().threads(), cpu_isa_name());
+                       device.context().threads(), cpu_isa_name());
 }
 
 }  // namespace sg::tools

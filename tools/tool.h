@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -16,12 +17,18 @@ namespace sg::tools {
 // Exit codes of every tool.
 inline constexpr int exit_success = 0;
 inline constexpr int exit_failure = 1;  ///< the work was done and its answer is no, or it failed
-inline constexpr int exit_usage = 2;    ///< the command line makes no sense
+inline constexpr int exit_usage = 2;    ///< the command line does not parse
 
 /// Parses argv; a value means "stop with this exit code" (help was printed, or the usage error).
 std::optional<int> parse(CLI::App& app, int argc, char** argv);
 /// The same for arguments in reverse order, without the program's name.
 std::optional<int> parse(CLI::App& app, std::vector<std::string> reversed);
+
+/// A command line that makes no sense although it parses: exit_usage.
+class UsageError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
 
 /// Runs a tool: prints "NAME: error: ..." for an exception and turns it into an exit code.
 int guarded(const char* name, int (*run)(int, char**), int argc, char** argv);
@@ -29,7 +36,7 @@ int guarded(const char* name, int (*run)(int, char**), int argc, char** argv);
 /// "auto" or "cpu". Anything else is an Error that says what this build has.
 std::unique_ptr<Device> open_device(const std::string& name, int threads);
 
-/// Why --device auto took the device it took, for the start-up report.
+/// The device, the processor's name, threads and instruction set, for the start-up report.
 std::string device_report(const Device& device);
 
 }  // namespace sg::tools

@@ -31,9 +31,10 @@ TrainObserver TrainDisplay::observer() {
 }
 
 void TrainDisplay::message(const std::string& text) {
-    if (quiet_) return;
+    const bool trouble = text.starts_with("warning") || text.starts_with("skipped");
+    if (quiet_ && !trouble) return;
     finish();
-    fmt::print("{}", text);
+    fmt::print(quiet_ ? stderr : stdout, "{}", text);
     std::fflush(stdout);
 }
 

@@ -11,6 +11,7 @@ namespace sg::tools {
 class TrainDisplay {
   public:
     TrainDisplay(const TrainConfig& config, bool quiet);
+    ~TrainDisplay() { finish(); }
 
     TrainObserver observer();
     void message(const std::string& text);

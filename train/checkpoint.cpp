@@ -65,6 +65,20 @@ std::string metadata_value(const SafetensorsReader& file, const std::string& key
     return it->second;
 }
 
+/// Over the tensors and everything the metadata says.
+std::string checksum(uint64_t data_hash, const std::string& model, const std::string& state,
+                     const std::string& settings) {
+    return fmt::format("{:016x}", hash_text(model + "\n" + state + "\n" + settings, data_hash));
+}
+
+void require_undamaged(const SafetensorsReader& file) {
+    const std::string computed =
+        checksum(file.data_hash(), metadata_value(file, "model"), metadata_value(file, "state"),
+                 metadata_value(file, "settings"));
+    require(computed == metadata_value(file, "checksum"), "checkpoint",
+            "{}: does not match its checksum: the file is damaged", file.path().string());
+}
+
 void require_checkpoint(const SafetensorsReader& file) {
     const auto it = file.metadata().find("format");
     require(it != file.metadata().end() && it->second == format_name, "checkpoint",
@@ -104,11 +118,13 @@ void save_checkpoint(const fs::path& path, const StarGan& model, const Checkpoin
     if (const auto& g = info.last_g)
         state["last_g"] = {
             {"fake", g->fake}, {"cls", g->cls}, {"rec", g->rec}, {"accuracy", g->accuracy}};
+    const std::string model_text = model_to_json(info.model).dump(), state_text = state.dump();
     file.write(path, {{"format", format_name},
-                      {"model", model_to_json(info.model).dump()},
-                      {"state", state.dump()},
+                      {"model", model_text},
+                      {"state", state_text},
                       {"settings", info.settings},
-                      {"data_hash", fmt::format("{:016x}", file.data_hash())}});
+                      {"checksum", checksum(file.data_hash(), model_text, state_text,
+                                            info.settings)}});
 }
 
 namespace {
@@ -147,9 +163,7 @@ void load_checkpoint(const fs::path& path, StarGan& model, LoadMoments moments) 
     const SafetensorsReader file(path);
     const CheckpointInfo info = parse_info(file);
     require_same_model(path, info.model, model.config);
-    const std::string hash = fmt::format("{:016x}", file.data_hash());
-    require(hash == metadata_value(file, "data_hash"), "checkpoint",
-            "{}: the tensors do not match their checksum: the file is damaged", path.string());
+    require_undamaged(file);
     load_network(file, "G.", model.G.parameters(), moments);
     load_network(file, "D.", model.D.parameters(), moments);
     model.g_updates = info.g_updates;
@@ -189,19 +203,25 @@ std::vector<fs::path> list_checkpoints(const fs::path& run) {
 
 }  // namespace
 
-std::optional<fs::path> latest_checkpoint(const fs::path& run, std::vector<std::string>* skipped) {
+std::optional<fs::path> latest_checkpoint(const fs::path& run,
+                                          std::vector<DamagedCheckpoint>* damaged) {
     for (const fs::path& path : list_checkpoints(run)) {
         try {
             const SafetensorsReader file(path);
             parse_info(file);
-            if (fmt::format("{:016x}", file.data_hash()) == metadata_value(file, "data_hash"))
-                return path;
-            throw Error("checkpoint", path.string() + ": does not match its checksum");
+            require_undamaged(file);
+            return path;
         } catch (const Error& error) {
-            if (skipped) skipped->push_back(error.fact());
+            if (damaged) damaged->push_back({path, error.fact()});
         }
     }
     return std::nullopt;
+}
+
+bool holds_a_run(const fs::path& run) {
+    std::error_code error;
+    const auto bytes = fs::file_size(run / "metrics.jsonl", error);
+    return !list_checkpoints(run).empty() || (!error && bytes > 0);
 }
 
 fs::path resolve_checkpoint(const fs::path& file_or_run) {

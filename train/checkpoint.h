@@ -40,10 +40,16 @@ void require_same_model(const std::filesystem::path& path, const ModelConfig& in
 
 /// RUN/checkpoints/iteration-00001000.safetensors
 std::filesystem::path checkpoint_path(const std::filesystem::path& run, int64_t iteration);
+struct DamagedCheckpoint {
+    std::filesystem::path path;
+    std::string reason;
+};
 /// The latest readable checkpoint of a run folder; damaged newer ones are skipped and listed in
-/// `skipped`. Empty if there is none.
-std::optional<std::filesystem::path> latest_checkpoint(const std::filesystem::path& run,
-                                                       std::vector<std::string>* skipped = nullptr);
+/// `damaged`. Empty if there is none.
+std::optional<std::filesystem::path> latest_checkpoint(
+    const std::filesystem::path& run, std::vector<DamagedCheckpoint>* damaged = nullptr);
+/// Whether a folder has checkpoints, readable or not, or metrics: a new run must not start there.
+bool holds_a_run(const std::filesystem::path& run);
 /// A checkpoint file as it is, a run folder's latest. Throws Error if there is none.
 std::filesystem::path resolve_checkpoint(const std::filesystem::path& file_or_run);
 /// Removes all but the `keep` latest checkpoints.

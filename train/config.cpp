@@ -45,7 +45,7 @@ std::vector<ConfigOption> config_options(TrainConfig& c) {
         {"Losses", "lambda-gp", "weight of the gradient penalty", &c.lambda_gp},
         {"Training", "batch-size", "images per step", &c.batch_size},
         {"Training", "num-iters", "iterations in all (one D step each)", &c.num_iters},
-        {"Training", "num-iters-decay", "of these, the last ones with falling learning rate",
+        {"Training", "num-iters-decay", "of these, the last ones with falling learning rate; -1: half",
          &c.num_iters_decay},
         {"Training", "g-lr", "learning rate of G", &c.g_lr},
         {"Training", "d-lr", "learning rate of D", &c.d_lr},
@@ -157,7 +157,8 @@ void apply_toml_file(TrainConfig& config, const std::string& path) {
     for (const auto& [key, node] : table) {
         const std::string name(key.str());
         const auto option = std::find_if(options.begin(), options.end(), [&](const auto& o) {
-            return key_of(o.name) == key_of(name);
+            const auto is = [&](const std::string& n) { return key_of(n) == key_of(name); };
+            return is(o.name) || std::any_of(o.aliases.begin(), o.aliases.end(), is);
         });
         require(option != options.end(), "config", "{}:{}: unknown setting '{}'", path,
                 node.source().begin.line, name);
@@ -189,26 +190,43 @@ std::string to_json(const TrainConfig& config) {
     return json.dump();
 }
 
-ImageSize parse_image_size(const std::string& text) {
-    int values[2] = {0, 0};
-    const char* at = text.data();
-    const char* end = at + text.size();
-    int count = 0;
-    for (; count < 2; ++count) {
-        const auto [next, error] = std::from_chars(at, end, values[count]);
-        if (error != std::errc() || values[count] <= 0) break;
-        at = next;
-        if (count == 0 && at != end && *at == 'x')
-            ++at;
-        else if (at == end) {
-            ++count;
-            break;
-        } else
-            break;
+std::string describe_changes(const std::string& before, const std::string& after) {
+    const auto a = nlohmann::json::parse(before, nullptr, false);
+    const auto b = nlohmann::json::parse(after);
+    std::string changes;
+    for (const auto& [key, value] : b.items()) {
+        const std::string old = a.is_object() && a.contains(key) ? a[key].dump() : "?";
+        if (old != value.dump())
+            changes += fmt::format("{}{}: {} -> {}", changes.empty() ? "" : ", ", key, old,
+                                   value.dump());
     }
-    require(count > 0 && at == end, "config",
-            "image size '{}' is neither N nor HEIGHTxWIDTH, e.g. 128 or 96x128", text);
-    return {values[0], count == 2 ? values[1] : values[0]};
+    return changes;
+}
+
+bool is_utf8(const std::string& text) {
+    try {
+        nlohmann::json(text).dump();
+        return true;
+    } catch (const nlohmann::json::exception&) {
+        return false;
+    }
+}
+
+ImageSize parse_image_size(const std::string& text) {
+    constexpr int largest = 4096;
+    const auto number = [](const char* begin, const char* end) {
+        int value = 0;
+        const auto [next, error] = std::from_chars(begin, end, value);
+        return error == std::errc() && next == end && value <= largest ? value : 0;
+    };
+    const char* end = text.data() + text.size();
+    const size_t x = text.find('x');
+    const int height = number(text.data(), x == std::string::npos ? end : text.data() + x);
+    const int width = x == std::string::npos ? height : number(text.data() + x + 1, end);
+    require(height > 0 && width > 0, "config",
+            "image size '{}' is neither N nor HEIGHTxWIDTH (1 to {}), e.g. 128 or 96x128", text,
+            largest);
+    return {height, width};
 }
 
 void validate(const TrainConfig& c) {
@@ -233,8 +251,8 @@ void validate(const TrainConfig& c) {
             "could only be translated to itself; use 2 or more",
             c.batch_size);
     at_least("num-iters", c.num_iters, 1);
-    require(c.num_iters_decay >= 0 && c.num_iters_decay <= c.num_iters, "config",
-            "num-iters-decay is {}, expected 0 to num-iters ({})", c.num_iters_decay, c.num_iters);
+    require(c.num_iters_decay >= -1 && c.num_iters_decay <= c.num_iters, "config",
+            "num-iters-decay is {}, expected 0 to num-iters ({}), or -1 for half of them", c.num_iters_decay, c.num_iters);
     for (const auto& [name, value] : {std::pair{"g-lr", c.g_lr}, {"d-lr", c.d_lr}})
         require(value > 0 && value < 1, "config", "{} is {}, expected between 0 and 1", name,
                 value);
@@ -270,6 +288,10 @@ int effective_crop(const TrainConfig& c) {
     return c.crop_size >= 0 ? c.crop_size : c.dataset == "celeba" ? 178 : 0;
 }
 
+int effective_decay(const TrainConfig& c) {
+    return c.num_iters_decay >= 0 ? c.num_iters_decay : c.num_iters / 2;
+}
+
 int64_t effective_test_count(const TrainConfig& c, int64_t size) {
     return c.test_count >= 0 ? c.test_count : std::min<int64_t>(2000, size / 10);
 }
@@ -293,13 +315,14 @@ ModelConfig model_config(const TrainConfig& c, const LabelLayout& labels) {
 }
 
 double lr_factor(const TrainConfig& c, int64_t i) {
-    const int64_t first = c.num_iters - c.num_iters_decay;
+    const int decay = effective_decay(c);
+    const int64_t first = c.num_iters - decay;
     if (i < first) return 1;
-    if (c.lr_schedule == "paper") return double(c.num_iters - i) / double(c.num_iters_decay);
+    if (c.lr_schedule == "paper") return double(c.num_iters - i) / double(decay);
     // The code changes the rate after iteration j (1-based) if j % lr_update_step == 0 and
     // j > first; iteration i (0-based) has seen j = 1 .. i.
     const int64_t changes = i / c.lr_update_step - first / c.lr_update_step;
-    return 1 - double(changes) / double(std::max(1, c.num_iters_decay));
+    return 1 - double(changes) / double(std::max(1, decay));
 }
 
 }  // namespace sg

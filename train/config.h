@@ -34,7 +34,8 @@ struct TrainConfig {
     double lambda_cls = 1, lambda_rec = 10, lambda_gp = 10;
     // training
     int batch_size = 16;
-    int num_iters = 200000, num_iters_decay = 100000;
+    int num_iters = 200000;
+    int num_iters_decay = -1;  ///< -1: half of num_iters
     double g_lr = 1e-4, d_lr = 1e-4, beta1 = 0.5, beta2 = 0.999;
     int n_critic = 5;
     std::string lr_schedule = "paper";  ///< paper: linear to 0; official: hardly decays
@@ -72,9 +73,14 @@ std::string to_toml(const TrainConfig& config);
 /// The same as JSON, without what does not influence the result (device folders, threads, logging):
 /// stored in checkpoints, compared on resume.
 std::string to_json(const TrainConfig& config);
+/// "g_lr: 0.0001 -> 0.0002, ..." for two results of to_json; empty if they say the same.
+std::string describe_changes(const std::string& before, const std::string& after);
+bool is_utf8(const std::string& text);
 
 /// The centre crop that a configuration means, 0 for none.
 int effective_crop(const TrainConfig& config);
+/// The number of iterations with falling learning rate.
+int effective_decay(const TrainConfig& config);
 /// The number of held-out images for a data set of `size`.
 int64_t effective_test_count(const TrainConfig& config, int64_t size);
 

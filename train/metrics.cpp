@@ -49,8 +49,9 @@ MetricsFile::MetricsFile(const std::filesystem::path& run, int64_t resume_after)
     std::string kept;
     for (std::string line; std::getline(in, line);) {
         const auto json = nlohmann::json::parse(line, nullptr, false);  // the last may be cut off
-        if (json.is_object() && json.value("iteration", int64_t{0}) > 0 &&
-            json["iteration"] <= resume_after)
+        const bool numbered = json.is_object() && json.contains("iteration") &&
+                              json["iteration"].is_number_integer();
+        if (numbered && json["iteration"] > 0 && json["iteration"] <= resume_after)
             kept += line + "\n";
     }
     in.close();
@@ -62,9 +63,14 @@ MetricsFile::MetricsFile(const std::filesystem::path& run, int64_t resume_after)
 }
 
 bool MetricsFile::append(const Metrics& metrics) {
+    std::error_code error;
+    const auto before = std::filesystem::file_size(path_, error);
     out_.clear();
     out_ << to_json_line(metrics) << std::endl;
-    return out_.good();
+    if (out_.good()) return true;
+    // Half a line (the disk is full) would be glued to the next one.
+    if (!error) std::filesystem::resize_file(path_, before, error);
+    return false;
 }
 
 }  // namespace sg

@@ -59,6 +59,9 @@ ParityConfig read_config(const SafetensorsReader& file) {
         throw Error("parity",
                     fmt::format("{}: metadata 'config': {}", file.path().string(), error.what()));
     }
+    require(result.n_critic >= 1 && result.iterations >= 1 && result.batch >= 1, "parity",
+            "{}: n_critic {}, iterations {} and batch {} must be at least 1", file.path().string(),
+            result.n_critic, result.iterations, result.batch);
     return result;
 }
 

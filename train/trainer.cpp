@@ -42,6 +42,8 @@ class Run {
           loss_(loss_config(config_)) {
         say(data_report(*data_, split_));
         require_trainable(*data_, split_, config_.batch_size);
+        for (const std::string& name : data_->label_group().names)
+            require(is_utf8(name), "data set", "label '{}' is not valid UTF-8: rename it", name);
         layout_.groups = {data_->label_group()};
         model_.emplace(device, model_config(config_, layout_),
                        precision_from_string(config_.precision));
@@ -52,6 +54,7 @@ class Run {
 
     TrainResult run() {
         start();  // before anything is written: a refused resume changes nothing
+        lock_.emplace(request_.run);
         prepare_folder();
         metrics_file_.emplace(request_.run, iteration_);
         Loader loader(*data_, split_.train,
@@ -88,6 +91,8 @@ class Run {
     void prepare_folder() {
         fs::create_directories(request_.run / "samples");
         fs::create_directories(request_.run / "checkpoints");
+        for (const auto& entry : fs::directory_iterator(request_.run / "checkpoints"))
+            if (entry.path().extension() == ".tmp") fs::remove(entry.path());  // of a killed save
         write_text("config.toml", to_toml(config_));
         std::string held_out = data_report(*data_, split_) + "\nheld-out items:\n";
         for (const int64_t item : split_.test) held_out += data_->item_name(item) + "\n";
@@ -96,9 +101,25 @@ class Run {
         for (const auto& column : target_columns(data_->label_group()))
             columns += fmt::format("{} {}\n", column.label + 1, column.name);
         write_text("samples/columns.txt", columns);
-        const size_t count = std::min<size_t>(config_.samples, split_.test.size());
-        if (count > 0)
-            grid_.emplace(device_, *data_, std::span(split_.test).first(count), size_, layout_, 0);
+        const auto items = decodable_samples();
+        if (!items.empty())
+            grid_.emplace(device_, *data_, items, size_, layout_, 0);
+    }
+
+    /// The first held-out items that decode, for the sample grids.
+    std::vector<int64_t> decodable_samples() const {
+        std::vector<int64_t> items;
+        std::vector<uint8_t> pixels(size_t(size_.height) * size_.width * 3);
+        for (const int64_t item : split_.test) {
+            if (int(items.size()) == config_.samples) break;
+            try {
+                data_->read_image(item, size_, pixels);
+                items.push_back(item);
+            } catch (const Error& error) {
+                say(fmt::format("skipped a held-out image: {}\n", error.what()));
+            }
+        }
+        return items;
     }
 
     void write_text(const char* name, const std::string& text) const {
@@ -109,7 +130,7 @@ class Run {
 
     void start() {
         if (!request_.resume) {
-            require(!latest_checkpoint(request_.run), "train",
+            require(!holds_a_run(request_.run), "train",
                     "{} already holds a run; continue it with --resume {} or choose another --out",
                     request_.run.string(), request_.run.string());
             initialise(*model_, uint64_t(config_.seed));
@@ -118,9 +139,9 @@ class Run {
                             double(parameter_count(model_->D.parameters())) / 1e6));
             return;
         }
-        std::vector<std::string> skipped;
-        const auto path = latest_checkpoint(request_.run, &skipped);
-        for (const auto& reason : skipped) say("skipped a damaged checkpoint: " + reason + "\n");
+        std::vector<DamagedCheckpoint> damaged;
+        const auto path = latest_checkpoint(request_.run, &damaged);
+        for (const auto& one : damaged) say("skipped a damaged checkpoint: " + one.reason + "\n");
         require(path.has_value(), "resume", "{} has no readable checkpoint in checkpoints/",
                 request_.run.string());
         const CheckpointInfo info = read_checkpoint_info(*path);
@@ -128,8 +149,11 @@ class Run {
         iteration_ = info.iteration;
         metrics_.g = info.last_g;
         last_checkpoint_ = *path;
-        if (info.settings != to_json(config_))
-            say("note: settings differ from the checkpoint's; the run goes on with the new ones\n");
+        for (const auto& one : damaged)  // out of the way of the checkpoints to come
+            fs::rename(one.path, one.path.string() + ".damaged");
+        const std::string changes = describe_changes(info.settings, to_json(config_));
+        if (!changes.empty())
+            say("note: settings changed since the checkpoint: " + changes + "\n");
         say(fmt::format("resuming from {} at iteration {}\n", path->string(), iteration_));
     }
 
@@ -234,7 +258,7 @@ class Run {
         if (iteration_ % config_.model_save_step == 0 && iteration_ < end) {
             try {
                 save();
-            } catch (const Error& error) {
+            } catch (const std::exception& error) {
                 say(fmt::format("warning: {}; training goes on\n", error.what()));
             }
         }
@@ -297,6 +321,7 @@ class Run {
     std::optional<StarGan> model_;
     std::optional<SampleGrid> grid_;
     std::optional<MetricsFile> metrics_file_;
+    std::optional<FolderLock> lock_;
     Metrics metrics_;
     int64_t iteration_ = 0;
     size_t reported_skips_ = 0;

@@ -45,6 +45,9 @@ std::vector<float> apply_settings(const LabelGroup& group, std::vector<float> ow
                                   const std::vector<LabelSetting>& settings) {
     std::set<int> on;
     for (const auto& [label, value] : settings) {
+        for (const auto& other : settings)
+            require(other.label != label || other.value == value, "labels",
+                    "{} is set to 0 and to 1", group.names[label]);
         own[label] = value ? 1.0f : 0.0f;
         if (!value) continue;
         for (int other : group.exclusive_with(label)) {
@@ -78,11 +81,10 @@ std::vector<float> predict_labels(const Discriminator& D, const LabelGroup& grou
     std::vector<float> labels(group.dim());
     for (int i = 0; i < group.dim(); ++i) {
         const auto excluded = group.exclusive_with(i);
-        const bool largest = std::all_of(excluded.begin(), excluded.end(),
-                                         [&](int other) { return logits[i] > logits[other]; });
-        labels[i] = excluded.empty()
-                        ? logits[i] > 0
-                        : (largest && (logits[i] > 0 || group.kind == LabelKind::one_hot));
+        const bool largest = std::all_of(excluded.begin(), excluded.end(), [&](int other) {
+            return logits[i] > logits[other] || (logits[i] == logits[other] && i < other);
+        });
+        labels[i] = largest && (logits[i] > 0 || group.kind == LabelKind::one_hot);
     }
     return labels;
 }
@@ -132,10 +134,15 @@ class Translator {
         load_checkpoint(path_, model_, LoadMoments::no);
     }
 
-    std::vector<Translated> run(const fs::path& input, const std::string& stem,
+    /// The photo as the networks see it. Throws Error if it does not decode.
+    Image read(const fs::path& input) const {
+        return preprocess(read_image_file(input.string()), crop_,
+                          {info_.model.height, info_.model.width});
+    }
+
+    std::vector<Translated> run(const fs::path& input, const Image& image, const std::string& stem,
                                 const fs::path& out) {
-        const ImageSize size{info_.model.height, info_.model.width};
-        const Image image = preprocess(read_image_file(input.string()), crop_, size);
+        const ImageSize size{image.height, image.width};
         std::vector<float> floats(image.pixels.size());
         to_float(image.pixels, floats);
         const Tensor x = Tensor::from_host(device_, {1, size.height, size.width, 3},
@@ -193,13 +200,15 @@ std::vector<Translated> translate_files(Device& device, const TranslateRequest& 
         std::string stem = file.stem().string();
         for (int n = 2; !stems.insert(stem).second; ++n)
             stem = fmt::format("{}-{}", file.stem().string(), n);
+        Image image;
         try {
-            const auto done = translator.run(file, stem, request.out);
-            results.insert(results.end(), done.begin(), done.end());
+            image = translator.read(file);
         } catch (const Error& error) {
-            if (error.operation() == "labels" || error.operation() == "file") throw;
             skipped(error.what());
+            continue;
         }
+        const auto done = translator.run(file, image, stem, request.out);
+        results.insert(results.end(), done.begin(), done.end());
     }
     require(!results.empty(), "translate", "none of the {} inputs could be translated",
             files.size());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 #include <memory>
 
 namespace sg {
@@ -36,8 +37,17 @@ void parallel_for(const CpuContext& context, int64_t n, const Body& body) {
         for (int64_t i = 0; i < n; ++i) body(i);
         return;
     }
+    std::exception_ptr failure;  // an exception must not leave a parallel region
 #pragma omp parallel for schedule(static) num_threads(context.threads())
-    for (int64_t i = 0; i < n; ++i) body(i);
+    for (int64_t i = 0; i < n; ++i) {
+        try {
+            body(i);
+        } catch (...) {
+#pragma omp critical(sg_parallel_for_failure)
+            if (!failure) failure = std::current_exception();
+        }
+    }
+    if (failure) std::rethrow_exception(failure);
 }
 
 /// Elements handled by one call of a chunked loop. A constant, not a function of the thread count:

@@ -81,7 +81,7 @@ struct SlabConstants {
     A normalised(A x, int j) const { return (x - mean[j]) * rstd[j]; }
     /// 1 where the forward pass was positive before its ReLU, else 0; 1 without a ReLU.
     A mask(A xh, int j, bool relu) const {
-        return !relu || gamma[j] * xh + beta[j] > 0 ? A{1} : A{0};
+        return relu && gamma[j] * xh + beta[j] <= 0 ? A{0} : A{1};
     }
 };
 
@@ -113,7 +113,7 @@ void instance_norm_forward(CpuContext& context, const InstanceNormForwardArgs<T>
         for (int64_t m = 0; m < M; ++m)
             for (int j = 0; j < width; ++j) {
                 A value = k.gamma[j] * k.normalised(A(x[m * C + j]), j) + k.beta[j];
-                value = relu && !(value > 0) ? A{0} : value;
+                value = relu && value <= 0 ? A{0} : value;
                 store(y[m * C + j], residual ? value + A(residual[m * C + j]) : value);
             }
     });

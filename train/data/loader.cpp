@@ -75,6 +75,7 @@ struct Loader::Impl {
     int64_t retired = 0;  // batches handed to the caller since the start
     uint32_t order_epoch = 0;
     std::vector<int64_t> order;  // of order_epoch; empty before the first batch
+    std::vector<size_t> broken_order;  // the same, in order of discovery
     std::set<size_t> broken;     // positions that failed to decode
     bool stop = false;
     std::vector<std::thread> workers;
@@ -164,7 +165,7 @@ bool Loader::Impl::try_decode(size_t position, std::span<uint8_t> pixels, std::s
     } catch (const Error& error) {
         reason = error.what();
         const std::lock_guard lock(mutex);
-        broken.insert(position);
+        if (broken.insert(position).second) broken_order.push_back(position);
         return false;
     }
     cache.store(position, pixels);
@@ -212,7 +213,7 @@ Batch Loader::next() {
 std::vector<std::string> Loader::skipped() const {
     const std::lock_guard lock(impl_->mutex);
     std::vector<std::string> names;
-    for (const size_t position : impl_->broken) {
+    for (const size_t position : impl_->broken_order) {
         names.push_back(impl_->dataset.item_name(impl_->items[position]));
     }
     return names;

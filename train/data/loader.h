@@ -41,7 +41,7 @@ class Loader {
 
     /// The next batch, in iteration order. Blocks until it is ready; rethrows a worker's Error.
     Batch next();
-    /// Item names that failed to decode so far, each once.
+    /// Item names that failed to decode so far, each once, in order of discovery.
     std::vector<std::string> skipped() const;
 
   private:
