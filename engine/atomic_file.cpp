@@ -68,6 +68,8 @@ FolderLock::FolderLock(const std::filesystem::path& folder) {
     throw Error("file", fmt::format("{} is in use by another process", folder.string()));
 }
 
-FolderLock::~FolderLock() { ::close(descriptor_); }  // which releases the lock
+FolderLock::~FolderLock() {
+    ::close(descriptor_);
+}  // which releases the lock
 
 }  // namespace sg

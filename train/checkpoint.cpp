@@ -119,12 +119,12 @@ void save_checkpoint(const fs::path& path, const StarGan& model, const Checkpoin
         state["last_g"] = {
             {"fake", g->fake}, {"cls", g->cls}, {"rec", g->rec}, {"accuracy", g->accuracy}};
     const std::string model_text = model_to_json(info.model).dump(), state_text = state.dump();
-    file.write(path, {{"format", format_name},
-                      {"model", model_text},
-                      {"state", state_text},
-                      {"settings", info.settings},
-                      {"checksum", checksum(file.data_hash(), model_text, state_text,
-                                            info.settings)}});
+    file.write(path,
+               {{"format", format_name},
+                {"model", model_text},
+                {"state", state_text},
+                {"settings", info.settings},
+                {"checksum", checksum(file.data_hash(), model_text, state_text, info.settings)}});
 }
 
 namespace {

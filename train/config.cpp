@@ -45,8 +45,8 @@ std::vector<ConfigOption> config_options(TrainConfig& c) {
         {"Losses", "lambda-gp", "weight of the gradient penalty", &c.lambda_gp},
         {"Training", "batch-size", "images per step", &c.batch_size},
         {"Training", "num-iters", "iterations in all (one D step each)", &c.num_iters},
-        {"Training", "num-iters-decay", "of these, the last ones with falling learning rate; -1: half",
-         &c.num_iters_decay},
+        {"Training", "num-iters-decay",
+         "of these, the last ones with falling learning rate; -1: half", &c.num_iters_decay},
         {"Training", "g-lr", "learning rate of G", &c.g_lr},
         {"Training", "d-lr", "learning rate of D", &c.d_lr},
         {"Training", "n-critic", "D steps per G step", &c.n_critic},
@@ -197,8 +197,8 @@ std::string describe_changes(const std::string& before, const std::string& after
     for (const auto& [key, value] : b.items()) {
         const std::string old = a.is_object() && a.contains(key) ? a[key].dump() : "?";
         if (old != value.dump())
-            changes += fmt::format("{}{}: {} -> {}", changes.empty() ? "" : ", ", key, old,
-                                   value.dump());
+            changes +=
+                fmt::format("{}{}: {} -> {}", changes.empty() ? "" : ", ", key, old, value.dump());
     }
     return changes;
 }
@@ -252,7 +252,8 @@ void validate(const TrainConfig& c) {
             c.batch_size);
     at_least("num-iters", c.num_iters, 1);
     require(c.num_iters_decay >= -1 && c.num_iters_decay <= c.num_iters, "config",
-            "num-iters-decay is {}, expected 0 to num-iters ({}), or -1 for half of them", c.num_iters_decay, c.num_iters);
+            "num-iters-decay is {}, expected 0 to num-iters ({}), or -1 for half of them",
+            c.num_iters_decay, c.num_iters);
     for (const auto& [name, value] : {std::pair{"g-lr", c.g_lr}, {"d-lr", c.d_lr}})
         require(value > 0 && value < 1, "config", "{} is {}, expected between 0 and 1", name,
                 value);

@@ -49,8 +49,8 @@ MetricsFile::MetricsFile(const std::filesystem::path& run, int64_t resume_after)
     std::string kept;
     for (std::string line; std::getline(in, line);) {
         const auto json = nlohmann::json::parse(line, nullptr, false);  // the last may be cut off
-        const bool numbered = json.is_object() && json.contains("iteration") &&
-                              json["iteration"].is_number_integer();
+        const bool numbered =
+            json.is_object() && json.contains("iteration") && json["iteration"].is_number_integer();
         if (numbered && json["iteration"] > 0 && json["iteration"] <= resume_after)
             kept += line + "\n";
     }

@@ -102,8 +102,7 @@ class Run {
             columns += fmt::format("{} {}\n", column.label + 1, column.name);
         write_text("samples/columns.txt", columns);
         const auto items = decodable_samples();
-        if (!items.empty())
-            grid_.emplace(device_, *data_, items, size_, layout_, 0);
+        if (!items.empty()) grid_.emplace(device_, *data_, items, size_, layout_, 0);
     }
 
     /// The first held-out items that decode, for the sample grids.
@@ -152,8 +151,7 @@ class Run {
         for (const auto& one : damaged)  // out of the way of the checkpoints to come
             fs::rename(one.path, one.path.string() + ".damaged");
         const std::string changes = describe_changes(info.settings, to_json(config_));
-        if (!changes.empty())
-            say("note: settings changed since the checkpoint: " + changes + "\n");
+        if (!changes.empty()) say("note: settings changed since the checkpoint: " + changes + "\n");
         say(fmt::format("resuming from {} at iteration {}\n", path->string(), iteration_));
     }
 

@@ -74,9 +74,9 @@ struct Loader::Impl {
     int64_t taken = 0;    // slots handed to workers since the start
     int64_t retired = 0;  // batches handed to the caller since the start
     uint32_t order_epoch = 0;
-    std::vector<int64_t> order;  // of order_epoch; empty before the first batch
+    std::vector<int64_t> order;        // of order_epoch; empty before the first batch
     std::vector<size_t> broken_order;  // the same, in order of discovery
-    std::set<size_t> broken;     // positions that failed to decode
+    std::set<size_t> broken;           // positions that failed to decode
     bool stop = false;
     std::vector<std::thread> workers;
 };
