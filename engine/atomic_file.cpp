@@ -58,6 +58,12 @@ void AtomicFile::commit() {
     ::close(parent);
 }
 
+void write_file_atomically(const std::filesystem::path& path, const std::string& text) {
+    AtomicFile file(path);
+    file.write(text);
+    file.commit();
+}
+
 FolderLock::FolderLock(const std::filesystem::path& folder) {
     std::filesystem::create_directories(folder);
     const auto path = folder / ".lock";

@@ -27,6 +27,9 @@ class AtomicFile {
     int descriptor_ = -1;
 };
 
+/// The whole of a small file.
+void write_file_atomically(const std::filesystem::path& path, const std::string& text);
+
 /// Holds a folder (created if need be) for one process, from construction to destruction. Throws
 /// Error("file") if another process holds it.
 class FolderLock {

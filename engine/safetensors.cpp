@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "engine/atomic_file.h"
+#include "engine/fnv1a.h"
 
 namespace sg {
 
@@ -53,43 +53,6 @@ std::vector<To> decode(const std::string& dtype, const std::string& bytes) {
     if (dtype == "F16") return convert<To, uint16_t>(bytes, half_to_float);
     return convert<To, bf16>(bytes, [](bf16 v) { return float(v); });
 }
-
-/// FNV-1a (Fowler, Noll, Vo) on 64-bit words, fed piece by piece; pieces of F32 tensors end on
-/// 4-byte boundaries, so words may straddle them.
-class Fnv1a {
-  public:
-    explicit Fnv1a(uint64_t start = 0xCBF29CE484222325ull) : hash_(start) {}
-
-    void add(const char* data, size_t bytes) {
-        for (; bytes > 0 && filled_ > 0; --bytes) push(*data++);
-        for (; bytes >= 8; bytes -= 8, data += 8) {
-            uint64_t word;
-            std::memcpy(&word, data, 8);
-            mix(word);
-        }
-        for (; bytes > 0; --bytes) push(*data++);
-    }
-    uint64_t value() const {
-        Fnv1a copy = *this;
-        while (copy.filled_ > 0) copy.push(0);
-        return copy.hash_;
-    }
-
-  private:
-    void push(char byte) {
-        reinterpret_cast<char*>(&pending_)[filled_++] = byte;
-        if (filled_ < 8) return;
-        mix(pending_);
-        filled_ = 0;
-    }
-    void mix(uint64_t word) {
-        hash_ = (hash_ ^ word) * 0x100000001B3ull;
-        hash_ ^= hash_ >> 32;  // the product moves bits up only; without this, high bits cancel
-    }
-
-    uint64_t hash_, pending_ = 0;
-    int filled_ = 0;
-};
 
 template <class... Args>
 [[noreturn]] void refuse(const std::filesystem::path& path, fmt::format_string<Args...> reason,
@@ -215,12 +178,6 @@ std::vector<double> SafetensorsReader::read_f64(const std::string& name) const {
     return decode<double>(e.dtype, read_bytes(data_start_ + e.begin, data_start_ + e.end));
 }
 
-uint64_t hash_text(const std::string& text, uint64_t start) {
-    Fnv1a hash(start);
-    hash.add(text.data(), text.size());
-    return hash.value();
-}
-
 uint64_t SafetensorsReader::data_hash() const {
     Fnv1a hash;
     constexpr uint64_t piece = uint64_t{16} << 20;
@@ -230,43 +187,6 @@ uint64_t SafetensorsReader::data_hash() const {
         hash.add(bytes.data(), bytes.size());
     }
     return hash.value();
-}
-
-void SafetensorsWriter::add(const std::string& name, const Shape& shape,
-                            std::vector<float> values) {
-    require(int64_t(values.size()) == element_count(shape), "safetensors",
-            "tensor {}: {} values for shape {}", name, values.size(), to_string(shape));
-    items_.push_back({name, shape, std::move(values)});
-}
-
-uint64_t SafetensorsWriter::data_hash() const {
-    Fnv1a hash;
-    for (const Item& item : items_)
-        hash.add(reinterpret_cast<const char*>(item.values.data()),
-                 item.values.size() * sizeof(float));
-    return hash.value();
-}
-
-void SafetensorsWriter::write(const std::filesystem::path& path,
-                              const std::map<std::string, std::string>& metadata) const {
-    json header = {{"__metadata__", metadata}};
-    uint64_t offset = 0;
-    for (const Item& item : items_) {
-        const uint64_t end = offset + item.values.size() * sizeof(float);
-        header[item.name] = {
-            {"dtype", "F32"}, {"shape", item.shape}, {"data_offsets", {offset, end}}};
-        offset = end;
-    }
-    std::string text = header.dump();
-    text.resize((text.size() + 7) / 8 * 8, ' ');  // so that the data is aligned
-    const uint64_t header_bytes = text.size();
-
-    AtomicFile file(path);
-    file.write(&header_bytes, 8);
-    file.write(text.data(), text.size());
-    for (const Item& item : items_)
-        file.write(item.values.data(), item.values.size() * sizeof(float));
-    file.commit();
 }
 
 }  // namespace sg

@@ -44,9 +44,7 @@ void export_celeba(const ExportSynthRequest& request) {
         for (float label : labels) rows += label > 0.5f ? "  1" : " -1";
         rows += "\n";
     }
-    AtomicFile file(request.out / "list_attr_celeba.txt");
-    file.write(rows);
-    file.commit();
+    write_file_atomically(request.out / "list_attr_celeba.txt", rows);
 }
 
 void export_folders(const ExportSynthRequest& request) {

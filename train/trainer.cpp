@@ -1,10 +1,10 @@
 #include "train/trainer.h"
 
 #include <chrono>
-#include <cmath>
 
 #include "engine/atomic_file.h"
 #include "train/open_dataset.h"
+#include "train/run_folder.h"
 
 namespace sg {
 
@@ -12,20 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-
-std::string hours_minutes(double seconds) {
-    const auto s = int64_t(seconds + 0.5);
-    return s >= 3600 ? fmt::format("{} h {:02} min", s / 3600, s / 60 % 60)
-           : s >= 60 ? fmt::format("{} min {:02} s", s / 60, s % 60)
-                     : fmt::format("{} s", s);
-}
-
-std::string data_report(const Dataset& data, const Split& split) {
-    std::string text = to_string(data.summary(), data.label_group());
-    text += fmt::format("{:<28} {}\n{:<28} {}\n", "training images", split.train.size(),
-                        "held-out images", split.test.size());
-    return text;
-}
 
 /// One run in progress.
 class Run {
@@ -89,42 +75,10 @@ class Run {
     bool stopping() const { return request_.stop && request_.stop->load(); }
 
     void prepare_folder() {
-        fs::create_directories(request_.run / "samples");
-        fs::create_directories(request_.run / "checkpoints");
-        for (const auto& entry : fs::directory_iterator(request_.run / "checkpoints"))
-            if (entry.path().extension() == ".tmp") fs::remove(entry.path());  // of a killed save
-        write_text("config.toml", to_toml(config_));
-        std::string held_out = data_report(*data_, split_) + "\nheld-out items:\n";
-        for (const int64_t item : split_.test) held_out += data_->item_name(item) + "\n";
-        write_text("data.txt", held_out);
-        std::string columns = "0 input\n";
-        for (const auto& column : target_columns(data_->label_group()))
-            columns += fmt::format("{} {}\n", column.label + 1, column.name);
-        write_text("samples/columns.txt", columns);
-        const auto items = decodable_samples();
+        prepare_run_folder(request_.run, config_, *data_, split_);
+        const auto items = decodable_items(*data_, split_.test, size_, config_.samples,
+                                           [this](const std::string& line) { say(line); });
         if (!items.empty()) grid_.emplace(device_, *data_, items, size_, layout_, 0);
-    }
-
-    /// The first held-out items that decode, for the sample grids.
-    std::vector<int64_t> decodable_samples() const {
-        std::vector<int64_t> items;
-        std::vector<uint8_t> pixels(size_t(size_.height) * size_.width * 3);
-        for (const int64_t item : split_.test) {
-            if (int(items.size()) == config_.samples) break;
-            try {
-                data_->read_image(item, size_, pixels);
-                items.push_back(item);
-            } catch (const Error& error) {
-                say(fmt::format("skipped a held-out image: {}\n", error.what()));
-            }
-        }
-        return items;
-    }
-
-    void write_text(const char* name, const std::string& text) const {
-        AtomicFile file(request_.run / name);
-        file.write(text);
-        file.commit();
     }
 
     void start() {
@@ -155,12 +109,6 @@ class Run {
         say(fmt::format("resuming from {} at iteration {}\n", path->string(), iteration_));
     }
 
-    static int64_t parameter_count(const Parameters& parameters) {
-        int64_t count = 0;
-        for (const auto& entry : parameters.entries()) count += element_count(entry.shape);
-        return count;
-    }
-
     /// One step of each kind without applying it: builds all primitives, and the second pass tells
     /// how long training will take.
     void report_time(const TrainingBatch& batch, int64_t end) {
@@ -188,11 +136,11 @@ class Run {
         metrics_.d_lr = config_.d_lr * factor;
 
         const DiscriminatorStep d = reference_d_step(*model_, loss_, batch);
-        require_finite({{"D/loss_real", d.loss_real},
-                        {"D/loss_fake", d.loss_fake},
-                        {"D/loss_cls", d.loss_cls},
-                        {"D/loss_gp", d.loss_gp}},
-                       "D", model_->D.parameters(), d.grads);
+        require_good({{"D/loss_real", d.loss_real},
+                      {"D/loss_fake", d.loss_fake},
+                      {"D/loss_cls", d.loss_cls},
+                      {"D/loss_gp", d.loss_gp}},
+                     "D", model_->D.parameters(), d.grads);
         apply(*model_, d, metrics_.d_lr, adam);
         metrics_.d_real = d.loss_real, metrics_.d_fake = d.loss_fake;
         metrics_.d_cls = d.loss_cls, metrics_.d_gp = d.loss_gp;
@@ -201,10 +149,10 @@ class Run {
 
         if ((iteration_ + 1) % config_.n_critic == 0) {
             const GeneratorStep g = reference_g_step(*model_, loss_, batch);
-            require_finite({{"G/loss_fake", g.loss_fake},
-                            {"G/loss_cls", g.loss_cls},
-                            {"G/loss_rec", g.loss_rec}},
-                           "G", model_->G.parameters(), g.grads);
+            require_good({{"G/loss_fake", g.loss_fake},
+                          {"G/loss_cls", g.loss_cls},
+                          {"G/loss_rec", g.loss_rec}},
+                         "G", model_->G.parameters(), g.grads);
             apply(*model_, g, metrics_.g_lr, adam);
             metrics_.g = {
                 .fake = g.loss_fake,
@@ -215,22 +163,14 @@ class Run {
         ++iteration_;
     }
 
-    void require_finite(const std::vector<std::pair<const char*, double>>& losses,
-                        const char* network, const Parameters& parameters,
-                        const std::vector<Tensor>& grads) const {
-        std::string culprit;
-        for (const auto& [name, value] : losses)
-            if (!std::isfinite(value)) culprit = fmt::format("{} is {}", name, value);
-        if (culprit.empty()) {
-            const std::string name = first_non_finite(parameters.entries(), grads);
-            if (!name.empty())
-                culprit = fmt::format("the gradient of {}.{} is not finite", network, name);
-        }
-        if (culprit.empty()) return;
-        throw Error("train",
-                    fmt::format("iteration {}: {}; last good checkpoint: {}", iteration_ + 1,
-                                culprit, last_checkpoint_text()),
-                    "a lower learning rate, or f32 instead of bf16");
+    /// Stops the run before a loss or gradient that is not finite reaches the weights.
+    void require_good(const std::vector<NamedLoss>& losses, const std::string& network,
+                      const Parameters& parameters, const std::vector<Tensor>& grads) const {
+        const std::string culprit = first_non_finite(losses, network, parameters, grads);
+        require(culprit.empty(), "train",
+                "iteration {}: {}; last good checkpoint: {} (hint: a lower learning rate, or f32 "
+                "instead of bf16)",
+                iteration_ + 1, culprit, last_checkpoint_text());
     }
 
     std::string last_checkpoint_text() const {
@@ -302,7 +242,7 @@ class Run {
                 device_, model_->G, *synth,
                 std::span(split_.test).first(std::min(faces, split_.test.size())), size_, layout_,
                 0);
-            write_text("truth.txt", to_table(result.truth));
+            write_file_atomically(request_.run / "truth.txt", to_table(result.truth));
         }
         return result;
     }
