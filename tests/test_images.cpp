@@ -45,10 +45,10 @@ TEST_CASE("a path that cannot be written is named", "[images]") {
     const TempDir dir;
     const std::string path = dir.path() + "/missing/x.png";
     CHECK_THROWS_WITH(write_png(path, pattern_image(2, 2)),
-                      "image: " + path + ": cannot be written: No such file or directory");
+                      "file: " + path + ": cannot create: No such file or directory");
     std::filesystem::create_directories(dir.path() + "/taken.png/inside");
     CHECK_THROWS_WITH(write_png(dir.path() + "/taken.png", pattern_image(2, 2)),
-                      mentions("taken.png: cannot be written"));
+                      mentions("taken.png: is not a regular file"));
     CHECK_THROWS_WITH(write_png(dir.file("y.png"), Image{2, 2, {1, 2, 3}}),
                       mentions("found 3 bytes"));
     CHECK_THROWS_WITH(write_jpg(dir.file("y.jpg"), pattern_image(2, 2), 0),

@@ -232,7 +232,7 @@ TEST_CASE("a failed write leaves the old file and nothing else", "[safetensors]"
     const std::string nowhere = folder.path() + "/absent/model.safetensors";
     expect_error([&] { large.write(nowhere, {}); }, {nowhere, "No such file"});
     std::filesystem::create_directory(folder.path() + "/folder");
-    expect_error([&] { large.write(folder.path() + "/folder", {}); }, {"cannot rename"});
+    expect_error([&] { large.write(folder.path() + "/folder", {}); }, {"is not a regular file"});
     CHECK_FALSE(std::filesystem::exists(folder.path() + "/folder.tmp"));
     large.write(path, {});
     CHECK(SafetensorsReader(path).read_f32("large").size() == 100'000);

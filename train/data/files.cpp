@@ -1,7 +1,6 @@
 #include "train/data/files.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -155,24 +154,6 @@ std::vector<uint8_t> read_file_start(const char* operation, const std::string& p
                                      int64_t bytes) {
     const File file = open_for_reading(operation, path);
     return read_open_file(operation, path, file.get(), size_t(bytes));
-}
-
-void write_file(const char* operation, const std::string& path, std::span<const uint8_t> bytes) {
-    const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
-    File file(std::fopen(temporary.c_str(), "wb"), &std::fclose);
-    require(file != nullptr, operation, "{}: cannot be written: {}", path, std::strerror(errno));
-    bool good = std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size();
-    good = std::fclose(file.release()) == 0 && good;  // a full disk may only show here
-    std::string reason = good ? "" : std::strerror(errno);
-    if (good) {
-        std::error_code error;
-        fs::rename(temporary, path, error);
-        if (error) reason = error.message();
-    }
-    if (reason.empty()) return;
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
-    throw Error(operation, fmt::format("{}: cannot be written: {}", path, reason));
 }
 
 FoundFiles find_images(const char* operation, const std::string& directory) {

@@ -14,10 +14,6 @@ std::vector<uint8_t> read_file(const char* operation, const std::string& path, i
 /// The first `bytes` bytes of a regular file (fewer if it is shorter). Throws as read_file.
 std::vector<uint8_t> read_file_start(const char* operation, const std::string& path, int64_t bytes);
 
-/// Writes under a temporary name in the same directory, then renames, so a reader never sees half a
-/// file. Throws Error(operation) naming the path; nothing is left behind.
-void write_file(const char* operation, const std::string& path, std::span<const uint8_t> bytes);
-
 /// Image files below a directory, by their extension (case-insensitive; not opened).
 struct FoundFiles {
     std::vector<std::string> images;  ///< relative to the directory, '/' between parts, sorted

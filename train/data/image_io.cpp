@@ -8,6 +8,7 @@
 #include <cmath>
 #include <memory>
 
+#include "engine/atomic_file.h"
 #include "kernels/common/error.h"
 #include "train/data/files.h"
 #include "train/data/image_check.h"
@@ -135,7 +136,7 @@ void write_png(const std::string& path, const Image& image) {
     const int good = stbi_write_png_to_func(&append, &bytes, image.width, image.height, 3,
                                             image.pixels.data(), image.width * 3);
     require(good != 0, kOperation, "{}: cannot be encoded as PNG", path);
-    write_file(kOperation, path, bytes);
+    write_file_atomically(path, std::string(bytes.begin(), bytes.end()));
 }
 
 void write_jpg(const std::string& path, const Image& image, int quality) {
@@ -146,7 +147,7 @@ void write_jpg(const std::string& path, const Image& image, int quality) {
     const int good = stbi_write_jpg_to_func(&append, &bytes, image.width, image.height, 3,
                                             image.pixels.data(), quality);
     require(good != 0, kOperation, "{}: cannot be encoded as JPEG", path);
-    write_file(kOperation, path, bytes);
+    write_file_atomically(path, std::string(bytes.begin(), bytes.end()));
 }
 
 Image image_from_float(std::span<const float> floats, int height, int width) {
