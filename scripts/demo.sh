@@ -28,10 +28,12 @@ iteration_ms=$("$bin/sg_bench" step --precision $precision --image-size 64 --bat
     --labels 5 --g-conv-dim 16 --d-conv-dim 16 --g-repeat-num 3 --d-repeat-num 4 --n-critic 1 \
     --warmup 5 --repeats 30 | awk '$1 == "iteration" { print $2 }')
 # Eight minutes, less what set-up and build took and a reserve for a machine that slows down.
-training_seconds=$((400 - SECONDS))
+training_seconds=$((420 - SECONDS))
 training_seconds=$((training_seconds < 60 ? 60 : training_seconds > 300 ? 300 : training_seconds))
-iterations=$(awk -v s=$training_seconds -v ms="$iteration_ms" 'BEGIN {
-    n = int(s * 1000 / ms / 100) * 100; print n < 300 ? 300 : n > 12000 ? 12000 : n }')
+iterations=$(awk -v seconds=$training_seconds -v ms="$iteration_ms" 'BEGIN {
+    n = int(seconds * 10 / ms) * 100
+    print (n < 300 ? 300 : n)
+}')
 echo "set up and built in $SECONDS s; $iteration_ms ms an iteration, training $iterations of them"
 
 run=runs/demo-$(date +%Y%m%d-%H%M%S)
