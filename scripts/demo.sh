@@ -38,7 +38,7 @@ echo "set up and built in $SECONDS s; $iteration_ms ms an iteration, training $i
 
 run=runs/demo-$(date +%Y%m%d-%H%M%S)
 "$bin/sg_train" --config scripts/demo.toml --precision $precision \
-    --num-iters "$iterations" --num-iters-decay $((iterations / 2)) --out "$run" "$@"
+    --num-iters "$iterations" --out "$run" "$@"
 echo
 echo "Look at the sample grid. First column: faces that training never saw. Then: black, blond,"
 echo "brown hair; glasses on or off; skin pale or not. All in $SECONDS s."

@@ -83,9 +83,9 @@ TEST_CASE("a short training learns to translate and to reconstruct held-out face
     INFO("reconstruction " << before.reconstruction << " -> " << after.reconstruction
                            << ", classification " << before.classification << " -> "
                            << after.classification);
-    // Untrained, G paints grey (error 0.45) and D guesses (5 ln 2 = 3.5). Measured: 0.1 and 0.2.
+    // Untrained, D guesses (5 ln 2 = 3.47) and G is off by 0.63. Measured after: 0.16 and 0.006.
     CHECK(after.reconstruction < before.reconstruction / 2.5);
-    CHECK(after.classification < before.classification / 4);
+    CHECK(after.classification < before.classification / 10);
     CHECK(std::filesystem::exists(result.sample_grid));
     REQUIRE(result.truth.size() == 5);
     for (const TruthError& error : result.truth) CHECK(error.faces > 0);

@@ -167,10 +167,11 @@ class Run {
     void require_good(const std::vector<NamedLoss>& losses, const std::string& network,
                       const Parameters& parameters, const std::vector<Tensor>& grads) const {
         const std::string culprit = first_non_finite(losses, network, parameters, grads);
-        require(culprit.empty(), "train",
-                "iteration {}: {}; last good checkpoint: {} (hint: a lower learning rate, or f32 "
-                "instead of bf16)",
-                iteration_ + 1, culprit, last_checkpoint_text());
+        if (culprit.empty()) return;
+        throw Error("train",
+                    fmt::format("iteration {}: {}; last good checkpoint: {}", iteration_ + 1,
+                                culprit, last_checkpoint_text()),
+                    "a lower learning rate, or f32 instead of bf16");
     }
 
     std::string last_checkpoint_text() const {

@@ -13,7 +13,7 @@ tiny "precision 'f16' is unknown" "bf16" --precision f16
 tiny "no CUDA device" --device cuda
 tiny "beta1 is 1" --beta1 1
 tiny "num-iters-decay is 11" --num-iters-decay 11
-tiny "batch" --synth-count 4
+tiny "do not fill a batch of 4" "hold out fewer" --synth-count 4
 expect_failure 2 "--bogus" -- "$BIN/sg_train" --bogus 3
 expect_failure 1 "needs --data" -- "$BIN/sg_train" --dataset celeba
 expect_failure 1 "not-there" -- "$BIN/sg_train" --dataset folders --data not-there
