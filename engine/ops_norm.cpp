@@ -10,6 +10,10 @@ InstanceNormShape norm_shape(const Tensor& x) {
     return {.N = x.dim(0), .M = detail::pixels(x), .C = x.shape().back()};
 }
 
+Tensor norm_workspace(const Tensor& x, const Tensor& gamma) {
+    return Tensor::empty(x.device(), {instance_norm_workspace(norm_shape(x))}, gamma.dtype());
+}
+
 /// What forward leaves for the derivatives: constants, as far as the tape is concerned (the
 /// kernels' formulas account for their dependence on x).
 struct NormSaved {
@@ -23,7 +27,7 @@ std::vector<Tensor> double_backward(const std::vector<Tensor>& cotangents, const
     const InstanceNormShape shape = norm_shape(x);
     Tensor grad_grad_y = detail::empty_like(x), grad_x = detail::empty_like(x);
     Tensor grad_gamma = detail::empty_like(gamma);
-    Tensor workspace = detail::empty_like(saved.mean);
+    Tensor workspace = norm_workspace(x, gamma);
     dispatch(x.dtype(), [&]<class T>() {
         using A = acc_t<T>;
         const auto optional = [](const Tensor& t) { return t ? t.data<A>() : nullptr; };
@@ -57,7 +61,7 @@ std::vector<Tensor> backward(const Tensor& grad_y, const Tensor& x, const Tensor
     const InstanceNormShape shape = norm_shape(x);
     Tensor grad_x = detail::empty_like(x);
     Tensor grad_gamma = detail::empty_like(gamma), grad_beta = detail::empty_like(gamma);
-    Tensor workspace = Tensor::empty(x.device(), {2, shape.N, shape.C}, gamma.dtype());
+    Tensor workspace = norm_workspace(x, gamma);
     dispatch(x.dtype(), [&]<class T>() {
         using A = acc_t<T>;
         instance_norm_backward(x.device().context(),
@@ -100,6 +104,7 @@ Tensor instance_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
     NormSaved saved{.mean = Tensor::empty(x.device(), {shape.N, shape.C}, master),
                     .rstd = Tensor::empty(x.device(), {shape.N, shape.C}, master),
                     .relu = options.relu};
+    Tensor workspace = norm_workspace(x, gamma);
     dispatch(x.dtype(), [&]<class T>() {
         using A = acc_t<T>;
         instance_norm_forward(
@@ -112,7 +117,8 @@ Tensor instance_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                                        .relu = options.relu,
                                        .y = y.data<T>(),
                                        .mean = saved.mean.data<A>(),
-                                       .rstd = saved.rstd.data<A>()});
+                                       .rstd = saved.rstd.data<A>(),
+                                       .workspace = workspace.data<A>()});
     });
     return record(op, y, {x, gamma, beta, residual},
                   [=](const auto& grads, const Needs& needs) -> std::vector<Tensor> {

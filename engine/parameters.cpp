@@ -73,6 +73,7 @@ void Parameters::adam_step(const std::vector<Tensor>& gradients, int64_t step, d
                            const AdamOptions& options) {
     require(gradients.size() == entries_.size(), "adam", "{} gradients for {} parameters",
             gradients.size(), entries_.size());
+    const AdamSchedule schedule = adam_schedule(step, learning_rate, options.beta1, options.beta2);
     for (size_t i = 0; i < entries_.size(); ++i) {
         const Tensor& gradient = gradients[i];
         require(gradient.shape() == entries_[i].shape && gradient.dtype() == dtype(), "adam",
@@ -84,8 +85,7 @@ void Parameters::adam_step(const std::vector<Tensor>& gradients, int64_t step, d
                                                                 .m = first_moment(i).data<T>(),
                                                                 .v = second_moment(i).data<T>(),
                                                                 .g = gradient.data<T>(),
-                                                                .step = step,
-                                                                .lr = learning_rate,
+                                                                .schedule = &schedule,
                                                                 .beta1 = options.beta1,
                                                                 .beta2 = options.beta2,
                                                                 .eps = options.eps});
@@ -103,8 +103,10 @@ std::string first_non_finite(const std::vector<Parameters::Entry>& entries,
     for (size_t i = 0; i < tensors.size(); ++i) {
         int64_t at = -1;
         dispatch(tensors[i].dtype(), [&]<class T>() {
-            at = first_non_finite(tensors[i].device().context(), tensors[i].data<T>(),
-                                  tensors[i].size());
+            first_non_finite(
+                tensors[i].device().context(),
+                NonFiniteArgs<T>{
+                    .count = tensors[i].size(), .x = tensors[i].data<T>(), .index = &at});
         });
         if (at >= 0) return entries[i].name;
     }

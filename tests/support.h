@@ -6,6 +6,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/common/bf16.h"
@@ -53,26 +54,36 @@ std::vector<double> rounded(const std::vector<double>& values) {
 template <class T>
 class Output {
   public:
-    explicit Output(int64_t count) : all_(count + 2 * margin, sentinel()) {
-        std::fill_n(data(), count, T(std::numeric_limits<float>::quiet_NaN()));
+    /// `margin` elements of sentinels on either side; 37 is no multiple of a vector: the output is
+    /// unaligned.
+    explicit Output(int64_t count, int64_t margin = 37)
+        : margin_(margin), all_(count + 2 * margin, sentinel()) {
+        if constexpr (std::is_integral_v<T>)
+            std::fill_n(data(), count, T(54321));
+        else
+            std::fill_n(data(), count, T(std::numeric_limits<float>::quiet_NaN()));
     }
 
-    T* data() { return all_.data() + margin; }
+    T* data() { return all_.data() + margin_; }
     operator T*() { return data(); }  // NOLINT: kernels take pointers
-    int64_t size() const { return int64_t(all_.size()) - 2 * margin; }
-    std::vector<T> values() const { return {all_.begin() + margin, all_.end() - margin}; }
+    int64_t size() const { return int64_t(all_.size()) - 2 * margin_; }
+    int64_t margin() const { return margin_; }
+    std::vector<T> values() const { return {all_.begin() + margin_, all_.end() - margin_}; }
+    /// With the sentinels: for a copy on another device.
+    std::vector<T>& all() { return all_; }
+    const std::vector<T>& all() const { return all_; }
     /// The values as f64, after checking the sentinels.
     std::vector<double> get() const {
         const auto kept = [](T v) { return float(v) == float(sentinel()); };
-        CHECK(std::all_of(all_.begin(), all_.begin() + margin, kept));
-        CHECK(std::all_of(all_.end() - margin, all_.end(), kept));
+        CHECK(std::all_of(all_.begin(), all_.begin() + margin_, kept));
+        CHECK(std::all_of(all_.end() - margin_, all_.end(), kept));
         return to_double(values());
     }
 
   private:
-    static constexpr int64_t margin = 37;  // no multiple of a vector: outputs are unaligned
     static T sentinel() { return T(-12345.0f); }
 
+    int64_t margin_;
     std::vector<T> all_;
 };
 

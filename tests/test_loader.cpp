@@ -9,6 +9,7 @@
 #include "kernels/common/error.h"
 #include "kernels/common/philox.h"
 #include "tests/catch.h"
+#include "tests/floats_of.h"
 #include "tests/temp_dir.h"
 #include "train/data/loader.h"
 #include "train/data/preprocess.h"
@@ -98,14 +99,9 @@ TEST_CASE("a batch holds what its iteration prescribes", "[loader]") {
             CHECK(batch.items[slot] == item);
             CHECK(batch.labels[slot * 2] == float(item % 2));
             const Image image = pattern_image(kSize.height, kSize.width, int(item));
-            std::vector<float> expected(values);
             const bool flip = rng.bits(uint64_t(slot)) & 1;
             flips += flip;
-            if (flip) {
-                to_float_flipped(image.pixels, kSize.width, expected);
-            } else {
-                to_float(image.pixels, expected);
-            }
+            const std::vector<float> expected = floats_of(image, flip);
             const auto begin = batch.images.begin() + slot * std::ptrdiff_t(values);
             CHECK(std::equal(expected.begin(), expected.end(), begin));
         }

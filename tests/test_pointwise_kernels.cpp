@@ -1,37 +1,14 @@
-#include <functional>
-
-#include "kernels/adam/adam.h"
-#include "kernels/gradient_penalty/gradient_penalty.h"
-#include "kernels/label_concat/label_concat.h"
 #include "kernels/pointwise/pointwise.h"
-#include "tests/support.h"
+#include "tests/devices.h"
+#include "tests/pointwise_cases.h"
 
 using namespace sg;
 using namespace sg::testing;
 
 namespace {
 
-// More than two chunks and no multiple of a vector.
-constexpr int64_t kCount = 2 * chunk_elements + 37;
-
-struct UnaryCase {
-    Unary op;
-    double a, b;
-    std::function<double(double)> f;
-};
-
-const std::vector<UnaryCase> kUnary = {
-    {Unary::affine, 1.5, -0.25, [](double x) { return 1.5 * x - 0.25; }},
-    {Unary::leaky_relu, 0.01, 0, [](double x) { return x > 0 ? x : 0.01 * x; }},
-    {Unary::leaky_relu, 0, 0, [](double x) { return std::max(x, 0.0); }},
-    {Unary::tanh, 1, 0, [](double x) { return std::tanh(x); }},
-    {Unary::sigmoid, 1, 0, [](double x) { return 1 / (1 + std::exp(-x)); }},
-    {Unary::softplus, 1, 0, [](double x) { return std::log1p(std::exp(x)); }},
-    {Unary::sign, 1, 0, [](double x) { return x > 0   ? 1.0
-                                              : x < 0 ? -1.0
-                                                      : 0.0; }},
-    {Unary::reciprocal, 1, 0, [](double x) { return x == 0 ? 0 : 1 / x; }},
-    {Unary::sqrt, 1, 0, [](double x) { return std::sqrt(x); }}};
+// One element, around a warp, and more than two chunks; no multiple of a vector.
+const std::vector<int64_t> kCounts = {1, 31, 32, 33, 2 * chunk_elements + 37};
 
 /// Largest |got - want| / |want|: every element by itself.
 double relative(const std::vector<double>& got, const std::vector<double>& want) {
@@ -43,199 +20,213 @@ double relative(const std::vector<double>& got, const std::vector<double>& want)
     return worst;
 }
 
-template <class T>
-void check_unary(CpuContext& context, const UnaryCase& test) {
-    auto values = uniform(kCount, 1, -6, 6);
-    values[5] = 0;
+template <class T, class Device>
+void check_unary(Device& device, const UnaryCase& test, int64_t count) {
+    INFO("op " << int(test.op) << ", " << count << " values");
+    auto values = uniform(count, 1, -6, 6);
+    values[count / 2] = 0;
     if (test.op == Unary::sqrt)
         for (double& v : values) v = std::abs(v);
-    const auto x = to<T>(values);
+    const auto stored = to<T>(values);
     std::vector<double> want;
-    for (const T& v : x) want.push_back(test.f(double(acc_t<T>(v))));
-    Output<T> y(kCount);
-    unary(context,
-          UnaryArgs<T>{
-              .op = test.op, .count = kCount, .x = x.data(), .y = y, .a = test.a, .b = test.b});
+    for (const double v : to_double(stored)) want.push_back(test.f(v));
+    const auto x = device.input(stored);
+    auto y = device.template output<T>(count), in_place = device.output(stored);
+    UnaryArgs<T> args{.op = test.op, .count = count, .x = x, .y = y, .a = test.a, .b = test.b};
+    unary(device.context, args);
     // Results near zero (affine) are judged against the operands' size.
     CHECK(max_error(y.get(), want) < 4 * half_ulp<T>);
     if (test.op != Unary::affine) CHECK(relative(y.get(), want) < 40 * half_ulp<T>);
-    auto in_place = x;
-    unary(context, UnaryArgs<T>{.op = test.op,
-                                .count = kCount,
-                                .x = in_place.data(),
-                                .y = in_place.data(),
-                                .a = test.a,
-                                .b = test.b});
-    CHECK(to_double(in_place) == y.get());
+    args.x = args.y = in_place;
+    unary(device.context, args);
+    CHECK(in_place.get() == y.get());
 }
 
-template <class T>
-void check_binary(CpuContext& context, Binary op, double a, double b,
-                  const std::function<double(double, double)>& f) {
-    const auto x = to<T>(uniform(kCount, 1)), z = to<T>(uniform(kCount, 2));
+template <class T, class Device>
+void check_binary(Device& device, const BinaryCase& test, int64_t count) {
+    INFO("op " << int(test.op) << ", " << count << " values");
+    const auto x_values = to<T>(uniform(count, 1)), z_values = to<T>(uniform(count, 2));
     std::vector<double> want;
-    for (int64_t i = 0; i < kCount; ++i)
-        want.push_back(f(double(acc_t<T>(x[i])), double(acc_t<T>(z[i]))));
-    Output<T> y(kCount);
-    binary(context,
-           BinaryArgs<T>{
-               .op = op, .count = kCount, .x = x.data(), .z = z.data(), .y = y, .a = a, .b = b});
+    for (int64_t i = 0; i < count; ++i)
+        want.push_back(test.f(double(acc_t<T>(x_values[i])), double(acc_t<T>(z_values[i]))));
+    const auto x = device.input(x_values), z = device.input(z_values);
+    auto y = device.template output<T>(count);
+    auto over_x = device.output(x_values), over_z = device.output(z_values);
+    BinaryArgs<T> args{
+        .op = test.op, .count = count, .x = x, .z = z, .y = y, .a = test.a, .b = test.b};
+    binary(device.context, args);
     CHECK(max_error(y.get(), want) < 2 * half_ulp<T>);
+    args.x = args.y = over_x;
+    binary(device.context, args);
+    CHECK(over_x.get() == y.get());
+    args.x = x;
+    args.z = args.y = over_z;
+    binary(device.context, args);
+    CHECK(over_z.get() == y.get());
 }
 
-template <class T>
-void check_layout(CpuContext& context) {
-    constexpr int64_t rows = 3, columns = 7001;
-    const auto x = to<T>(uniform(rows * columns, 1));
-    const auto per_row = to<acc_t<T>>(uniform(rows, 2));
-    const auto per_column = to<acc_t<T>>(uniform(columns, 3));
-    Output<T> scaled(rows * columns), by_row(rows * columns), by_column(rows * columns);
-    Output<T> turned(rows * columns);
-    scale_rows(context, ScaleRowsArgs<T>{rows, columns, x.data(), per_row.data(), scaled});
-    broadcast_rows(context, BroadcastArgs<T>{rows, columns, per_row.data(), by_row});
-    broadcast_channels(context, BroadcastArgs<T>{rows, columns, per_column.data(), by_column});
-    transpose(context, TransposeArgs<T>{1, rows, columns, x.data(), turned});
+template <class From, class To, class Device>
+void check_cast(Device& device, int64_t count) {
+    const auto values = to<From>(uniform(count, 4, -6, 6));
+    const auto x = device.input(values);
+    auto y = device.template output<To>(count);
+    cast(device.context, CastArgs<From, To>{count, x, y});
+    CHECK(y.get() == rounded<To>(to_double(values)));
+}
+
+template <class T, class Device>
+void check_layout(Device& device, int64_t rows, int64_t columns) {
+    INFO(rows << " rows, " << columns << " columns");
+    const int64_t count = rows * columns;
+    const auto x_values = to<T>(uniform(count, 1));
+    const auto row_values = to<acc_t<T>>(uniform(rows, 2));
+    const auto column_values = to<acc_t<T>>(uniform(columns, 3));
+    const auto x = device.input(x_values);
+    const auto per_row = device.input(row_values), per_column = device.input(column_values);
+    auto scaled = device.template output<T>(count), by_row = device.template output<T>(count);
+    auto by_column = device.template output<T>(count), turned = device.template output<T>(count);
+    scale_rows(device.context, ScaleRowsArgs<T>{rows, columns, x, per_row, scaled});
+    broadcast_rows(device.context, BroadcastArgs<T>{rows, columns, per_row, by_row});
+    broadcast_channels(device.context, BroadcastArgs<T>{rows, columns, per_column, by_column});
+    transpose(device.context, TransposeArgs<T>{1, rows, columns, x, turned});
     const auto s = scaled.get(), r = by_row.get(), c = by_column.get(), t = turned.get();
     bool all = true;
-    for (int64_t i = 0; i < rows * columns; ++i) {
+    for (int64_t i = 0; i < count; ++i) {
         const int64_t row = i / columns, column = i % columns;
-        all &= s[i] == double(acc_t<T>(T(acc_t<T>(x[i]) * per_row[row])));
-        all &= r[i] == double(acc_t<T>(T(per_row[row])));
-        all &= c[i] == double(acc_t<T>(T(per_column[column])));
-        all &= t[column * rows + row] == double(acc_t<T>(x[i]));
+        all &= s[i] == double(acc_t<T>(T(acc_t<T>(x_values[i]) * row_values[row])));
+        all &= r[i] == double(acc_t<T>(T(row_values[row])));
+        all &= c[i] == double(acc_t<T>(T(column_values[column])));
+        all &= t[column * rows + row] == double(acc_t<T>(x_values[i]));
     }
     CHECK(all);
+    auto in_place = device.output(x_values);
+    scale_rows(device.context, ScaleRowsArgs<T>{rows, columns, in_place, per_row, in_place});
+    CHECK(in_place.get() == s);
 }
 
-template <class T>
-void check_label_concat(CpuContext& context) {
-    constexpr int64_t N = 2, M = 1500, C = 3, L = 5;
-    const auto x = to<T>(uniform(N * M * C, 1));
-    const auto labels = to<acc_t<T>>(uniform(N * L, 2));
-    Output<T> y(N * M * (C + L)), back(N * M * C);
-    label_concat_forward(context,
-                         LabelConcatForwardArgs<T>{N, M, C, L, x.data(), labels.data(), y});
-    label_concat_backward(context, LabelConcatBackwardArgs<T>{N, M, C, L, y.data(), back});
-    const auto got = y.get();
-    bool all = true;
-    for (int64_t i = 0; i < N * M; ++i)
-        for (int64_t c = 0; c < C + L; ++c) {
-            const double want = c < C ? double(acc_t<T>(x[i * C + c]))
-                                      : double(acc_t<T>(T(labels[i / M * L + c - C])));
-            all &= got[i * (C + L) + c] == want;
-        }
-    CHECK(all);
-    CHECK(back.get() == to_double(x));
+/// What every device does in T, and the CPU in f64.
+template <class T, class Device>
+void check_all(Device& device) {
+    for (const int64_t count : kCounts) {
+        for (const UnaryCase& test : kUnary) check_unary<T>(device, test, count);
+        for (const BinaryCase& test : kBinary) check_binary<T>(device, test, count);
+    }
+    for (const auto& [rows, columns] :
+         std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {1, 33}, {31, 32}, {3, 7001}, {65, 70}})
+        check_layout<T>(device, rows, columns);
 }
 
 }  // namespace
 
-TEST_CASE("unary kernels equal their formulas", "[pointwise]") {
-    CpuContext context(2);
-    for (const UnaryCase& test : kUnary) {
-        INFO("op " << int(test.op));
-        check_unary<float>(context, test);
-        check_unary<bf16>(context, test);
-        check_unary<double>(context, test);
-    }
+TEST_CASE("elementwise kernels equal their formulas", "[pointwise]") {
+    for_each_device([](auto& device) {
+        for_each_type([&]<class T>(T) { check_all<T>(device); });
+        for (const int64_t count : kCounts) {
+            check_cast<float, bf16>(device, count);
+            check_cast<bf16, float>(device, count);
+        }
+        // NCHW and back: more than one block.
+        const auto x = device.input(std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+        auto y = device.template output<float>(12);
+        transpose(device.context, TransposeArgs<float>{2, 2, 3, x, y});
+        CHECK(y.get() == std::vector<double>{1, 4, 2, 5, 3, 6, 7, 10, 8, 11, 9, 12});
+    });
+    HostDevice<CpuContext> cpu{CpuContext(2), "cpu", false};
+    check_all<double>(cpu);
 }
 
 TEST_CASE("softplus and sigmoid keep their digits at the extremes", "[pointwise]") {
-    CpuContext context(1);
-    const std::vector<float> x = {-1e30f, -1000, -100, -50, 0, 50, 100, 1000, 1e30f};
-    Output<float> soft(9), sig(9);
-    unary(context, UnaryArgs<float>{.op = Unary::softplus, .count = 9, .x = x.data(), .y = soft});
-    unary(context, UnaryArgs<float>{.op = Unary::sigmoid, .count = 9, .x = x.data(), .y = sig});
-    const auto s = soft.get(), p = sig.get();
-    for (int i : {5, 6, 7, 8}) CHECK(s[i] == x[i]);
-    for (int i : {0, 1}) CHECK(s[i] == 0);
-    CHECK(s[3] == Approx(std::exp(-50.0)).epsilon(1e-5));
-    CHECK(s[4] == Approx(std::log(2.0)).epsilon(1e-6));
-    CHECK(p[3] == Approx(std::exp(-50.0)).epsilon(1e-5));
-    CHECK(p[4] == 0.5);
-    for (int i : {0, 1}) CHECK(p[i] == 0);
-    for (int i : {7, 8}) CHECK(p[i] == 1);
+    const std::vector<float> values = {-1e30f, -1000, -100, -50, 0, 50, 100, 1000, 1e30f};
+    for_each_device([&](auto& device) {
+        const auto x = device.input(values);
+        auto soft = device.template output<float>(9), sig = device.template output<float>(9);
+        unary(device.context, UnaryArgs<float>{Unary::softplus, 9, x, soft});
+        unary(device.context, UnaryArgs<float>{Unary::sigmoid, 9, x, sig});
+        const auto s = soft.get(), p = sig.get();
+        for (int i : {5, 6, 7, 8}) CHECK(s[i] == values[i]);
+        for (int i : {0, 1}) CHECK(s[i] == 0);
+        CHECK(s[3] == Approx(std::exp(-50.0)).epsilon(1e-5));
+        CHECK(s[4] == Approx(std::log(2.0)).epsilon(1e-6));
+        CHECK(p[3] == Approx(std::exp(-50.0)).epsilon(1e-5));
+        CHECK(p[4] == 0.5);
+        for (int i : {0, 1}) CHECK(p[i] == 0);
+        for (int i : {7, 8}) CHECK(p[i] == 1);
+    });
 }
 
 TEST_CASE("tanh is good to 3e-7 everywhere", "[pointwise]") {
-    CpuContext context(2);
-    std::vector<float> x;
-    for (int i = -200'000; i <= 200'000; ++i) x.push_back(float(i) * 5e-5f);
+    std::vector<float> values;
+    for (int i = -200'000; i <= 200'000; ++i) values.push_back(float(i) * 5e-5f);
     for (float v : {0.625f, 9.0f, 50.0f, 1e30f, std::numeric_limits<float>::infinity(), 1e-40f})
-        x.insert(x.end(), {v, -v, std::nextafter(v, 0.0f), -std::nextafter(v, 0.0f)});
-    Output<float> y(int64_t(x.size()));
-    unary(context, UnaryArgs<float>{.op = Unary::tanh, .count = y.size(), .x = x.data(), .y = y});
-    const auto got = y.get();
-    double worst = 0, small = 0, largest = 0;
-    for (size_t i = 0; i < x.size(); ++i) {
-        const double want = std::tanh(double(x[i])), error = std::abs(got[i] - want);
-        worst = std::isnan(error) ? error : std::max(worst, error);
-        largest = std::max(largest, std::abs(got[i]));
-        if (std::abs(x[i]) < 0.1f) small = std::max(small, error - 3e-7 * std::abs(want));
-    }
-    CHECK(worst < 3e-7);
-    CHECK(small < 1e-40);  // near zero the relative error is as small
-    CHECK((largest <= 1 && largest > 1 - 1e-7));
-    const float nan = std::numeric_limits<float>::quiet_NaN();
-    Output<float> one(1);
-    unary(context, UnaryArgs<float>{.op = Unary::tanh, .count = 1, .x = &nan, .y = one});
-    CHECK(std::isnan(one.get()[0]));
-}
-
-TEST_CASE("binary kernels equal their formulas", "[pointwise]") {
-    CpuContext context(2);
-    const auto all = [&]<class T>(T) {
-        check_binary<T>(context, Binary::add, 0.5, -2,
-                        [](double x, double z) { return 0.5 * x - 2 * z; });
-        check_binary<T>(context, Binary::multiply, 1, 1, [](double x, double z) { return x * z; });
-        check_binary<T>(context, Binary::leaky_relu_backward, 0.25, 1,
-                        [](double x, double z) { return z > 0 ? x : 0.25 * x; });
-        check_binary<T>(context, Binary::tanh_backward, 1, 1,
-                        [](double x, double z) { return x * (1 - z * z); });
-    };
-    all(float());
-    all(bf16());
-    all(double());
-}
-
-TEST_CASE("broadcasts, row factors, transpose and label planes", "[pointwise]") {
-    CpuContext context(2);
-    check_layout<float>(context);
-    check_layout<bf16>(context);
-    check_layout<double>(context);
-    check_label_concat<float>(context);
-    check_label_concat<bf16>(context);
-    check_label_concat<double>(context);
-    const std::vector<float> x = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
-    Output<float> y(12);
-    transpose(context, TransposeArgs<float>{2, 2, 3, x.data(), y});
-    CHECK(y.get() == std::vector<double>{1, 4, 2, 5, 3, 6, 7, 10, 8, 11, 9, 12});
-}
-
-TEST_CASE("Adam follows the paper's algorithm 1", "[adam]") {
-    constexpr int64_t count = kCount;
-    const auto run = [&]<class T>(int threads, double tolerance, T) {
-        CpuContext context(threads);
-        auto p = to<T>(uniform(count, 1)), m = to<T>(uniform(count, 0, 0, 0)), v = m;
-        auto theta = to_double(p), first = to_double(m), second = first;
-        const double lr = 1e-3, b1 = 0.5, b2 = 0.999, eps = 1e-8;
-        for (int t = 1; t <= 5; ++t) {
-            const auto g = to<T>(uniform(count, 10 + t));
-            adam_update(context, AdamArgs<T>{count, p.data(), m.data(), v.data(), g.data(), t, lr,
-                                             b1, b2, eps});
-            for (int64_t i = 0; i < count; ++i) {
-                first[i] = b1 * first[i] + (1 - b1) * double(g[i]);
-                second[i] = b2 * second[i] + (1 - b2) * double(g[i]) * double(g[i]);
-                const double m_hat = first[i] / (1 - std::pow(b1, t));
-                const double v_hat = second[i] / (1 - std::pow(b2, t));
-                theta[i] -= lr * m_hat / (std::sqrt(v_hat) + eps);
-            }
+        values.insert(values.end(), {v, -v, std::nextafter(v, 0.0f), -std::nextafter(v, 0.0f)});
+    const auto count = int64_t(values.size());
+    for_each_device([&](auto& device) {
+        const auto x = device.input(values);
+        auto y = device.template output<float>(count), one = device.template output<float>(1);
+        unary(device.context, UnaryArgs<float>{Unary::tanh, count, x, y});
+        const auto got = y.get();
+        double worst = 0, small = 0, largest = 0;
+        for (size_t i = 0; i < values.size(); ++i) {
+            const double want = std::tanh(double(values[i])), error = std::abs(got[i] - want);
+            worst = std::isnan(error) ? error : std::max(worst, error);
+            largest = std::max(largest, std::abs(got[i]));
+            if (std::abs(values[i]) < 0.1f) small = std::max(small, error - 3e-7 * std::abs(want));
         }
-        CHECK(max_error(to_double(p), theta) < tolerance);
-        CHECK(max_error(to_double(m), first) < tolerance);
-        CHECK(max_error(to_double(v), second) < tolerance);
-        return p;
+        CHECK(worst < 3e-7);
+        CHECK(small < 1e-40);  // near zero the relative error is as small
+        CHECK((largest <= 1 && largest > 1 - 1e-7));
+        const auto nan = device.input(std::vector<float>{std::nanf("")});
+        unary(device.context, UnaryArgs<float>{Unary::tanh, 1, nan, one});
+        CHECK(std::isnan(one.get()[0]));
+    });
+}
+
+TEST_CASE("multiply starts with the factor 1", "[pointwise]") {
+    const auto x_values = to<float>(uniform(33, 5)), z_values = to<float>(uniform(33, 6));
+    for_each_device([&](auto& device) {
+        const auto x = device.input(x_values), z = device.input(z_values);
+        auto y = device.template output<float>(33);
+        binary(device.context, BinaryArgs<float>{Binary::multiply, 33, x, z, y});
+        const auto got = y.get();
+        bool all = true;
+        for (int i = 0; i < 33; ++i) all &= got[i] == double(x_values[i] * z_values[i]);
+        CHECK(all);
+    });
+}
+
+TEST_CASE("transpose does not depend on the order of threads", "[pointwise]") {
+    SimContext context(SimOptions{.check_races = true});
+    const auto x = to<bf16>(uniform(70 * 65, 9));
+    Output<bf16> y(70 * 65);
+    const std::span all(y.data(), size_t(y.size()));
+    check_order_independence(context, std::as_writable_bytes(all), [&] {
+        transpose(context, TransposeArgs<bf16>{1, 70, 65, x.data(), y});
+    });
+    CHECK(y.get()[1] == double(float(x[65])));
+}
+
+TEST_CASE("the second derivative of tanh is a product of existing kernels", "[pointwise]") {
+    CpuContext context(2);
+    constexpr int64_t count = 4099;
+    const auto run = [&](Binary op, const std::vector<double>& x, const std::vector<double>& z,
+                         double a) {
+        Output<double> y(count);
+        binary(context,
+               BinaryArgs<double>{
+                   .op = op, .count = count, .x = x.data(), .z = z.data(), .y = y, .a = a});
+        return y.get();
     };
-    CHECK(same_bits(run(1, 1e-6, 0.0f), run(3, 1e-6, 0.0f)));
-    CHECK(same_bits(run(1, 1e-14, 0.0), run(2, 1e-14, 0.0)));
+    const auto x = uniform(count, 7, -4, 4);
+    std::vector<double> y, want, slope;
+    constexpr double h = 1e-5;
+    for (double v : x) {
+        const double t = std::tanh(v), above = std::tanh(v + h), below = std::tanh(v - h);
+        y.push_back(t);
+        want.push_back(-2 * t * (1 - t * t));
+        slope.push_back(((1 - above * above) - (1 - below * below)) / (2 * h));
+    }
+    const auto first = run(Binary::tanh_backward, std::vector<double>(count, 1.0), y, 1);
+    const auto second = run(Binary::multiply, y, first, -2);
+    CHECK(max_error(second, want) < 1e-14);
+    CHECK(max_error(second, slope) < 1e-8);
 }

@@ -1,9 +1,9 @@
 #include <filesystem>
 
 #include "tests/catch.h"
+#include "tests/floats_of.h"
 #include "tests/temp_dir.h"
 #include "train/batch.h"
-#include "train/data/preprocess.h"
 #include "train/samples.h"
 #include "train/trainer.h"
 
@@ -44,10 +44,11 @@ HeldOutErrors measure(Device& device, const StarGan& model, const TrainConfig& c
     const int dim = data.label_group().dim();
     std::vector<float> floats, own, targets;
     for (size_t n = 0; n < test.size(); ++n) {
-        std::vector<uint8_t> pixels(size.height * size.width * 3);
-        std::vector<float> image(pixels.size()), labels(dim);
-        data.read_image(test[n], size, pixels);
-        to_float(pixels, image);
+        Image picture{size.height, size.width, {}};
+        picture.pixels.resize(size_t(size.height) * size.width * 3);
+        data.read_image(test[n], size, picture.pixels);
+        const std::vector<float> image = sg::testing::floats_of(picture);
+        std::vector<float> labels(dim);
         data.read_labels(test[n], labels);
         const auto target = target_labels(data.label_group(), labels, int(n) % dim);
         floats.insert(floats.end(), image.begin(), image.end());

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 
+#include "benchmarks/kernel_benchmark.h"
 #include "benchmarks/step_benchmark.h"
 #include "engine/atomic_file.h"
 #include "tools/tool.h"
@@ -65,13 +66,107 @@ int run_step(StepOptions& options) {
     return sg::tools::exit_success;
 }
 
+struct KernelOptions {
+    sg::KernelBenchmark benchmark;
+    std::string shape, precision = "f32";
+};
+
+CLI::App* add_kernels_command(CLI::App& app, KernelOptions& options) {
+    auto& b = options.benchmark;
+    CLI::App* kernels = app.add_subcommand(
+        "kernels", "runs the versions of a kernel: counts on sim, times on cpu and cuda");
+    kernels
+        ->add_option("--kernel", b.kernel,
+                     fmt::format("{}", fmt::join(sg::benchmark_kernels(), " or ")))
+        ->capture_default_str();
+    kernels->add_option("--version", b.version, "step of the kernel's ladder; 0: all")
+        ->capture_default_str();
+    kernels->add_option("--device", b.device, "cpu, sim or cuda")->capture_default_str();
+    kernels->add_option("--shape", options.shape,
+                        "NxHxWxC; default 16x128x128x64 (G's first layer), 2x32x32x64 on sim");
+    kernels->add_option("--precision", options.precision, "f32 or bf16")->capture_default_str();
+    kernels->add_option("--architecture", b.architecture, "sim: compute capability, 80 or 90")
+        ->capture_default_str();
+    kernels->add_option("--threads", b.threads, "0: one per processor")->capture_default_str();
+    kernels->add_option("--repeats", b.repeats, "timed runs")
+        ->check(CLI::Range(1, most))
+        ->capture_default_str();
+    return kernels;
+}
+
+sg::InstanceNormShape parse_shape(const std::string& text) {
+    long long n = 0, h = 0, w = 0, c = 0;
+    int used = 0;
+    const bool good =
+        std::sscanf(text.c_str(), "%lldx%lldx%lldx%lld%n", &n, &h, &w, &c, &used) == 4;
+    if (!good || size_t(used) != text.size() || std::min({n, h, w, c}) < 1 ||
+        std::max({n, h, w, c}) > most || double(n) * double(h) * double(w) * double(c) > 1e10)
+        throw sg::tools::UsageError(
+            fmt::format("--shape {}: expected NxHxWxC, e.g. 16x128x128x64", text));
+    return {.N = n, .M = h * w, .C = c};
+}
+
+/// What a reader compares: bytes against the least possible, and what slows them down.
+void print_counts(const std::vector<sg::KernelResult>& results, int64_t least) {
+    fmt::print("{:>2} {:<17} {:>9} {:>8} {:>9} {:>9} {:>9} {:>9} {:>10}\n", "v", "name", "moved MB",
+               "of least", "used", "conflicts", "barriers", "shuffles", "divergent");
+    for (const auto& r : results) {
+        if (!r.skipped.empty()) {
+            fmt::print("{:>2} {:<17} not run: {}\n", r.version, r.name, r.skipped);
+            continue;
+        }
+        sg::LaunchCounts all;
+        for (const auto& launch : r.launches) all.add(launch);
+        const auto &loads = all.global_loads, &stores = all.global_stores;
+        const double moved = 32.0 * double(loads.sectors + stores.sectors);
+        fmt::print("{:>2} {:<17} {:>9.2f} {:>7.2f}x {:>8.0f}% {:>9} {:>9} {:>9} {:>10}\n",
+                   r.version, r.name, moved / 1e6, moved / double(least),
+                   std::min(100.0, 100 * double(loads.bytes + stores.bytes) / moved),
+                   all.shared_loads.conflicts + all.shared_stores.conflicts, all.barriers,
+                   all.collectives, all.divergent);
+    }
+}
+
+void print_times(const std::vector<sg::KernelResult>& results, int64_t least) {
+    fmt::print("{:>2} {:<17} {:>10} {:>10} {:>10} {:>10}\n", "v", "name", "median ms", "min", "max",
+               "GB/s");
+    for (const auto& r : results) {
+        if (!r.skipped.empty())
+            fmt::print("{:>2} {:<17} not run: {}\n", r.version, r.name, r.skipped);
+        else
+            fmt::print("{:>2} {:<17} {:>10.3f} {:>10.3f} {:>10.3f} {:>10.1f}\n", r.version, r.name,
+                       r.time.median, r.time.min, r.time.max, double(least) / 1e6 / r.time.median);
+    }
+}
+
+int run_kernels(KernelOptions& options) {
+    auto& b = options.benchmark;
+    const bool sim = b.device == "sim";
+    if (options.precision != "f32" && options.precision != "bf16")
+        throw sg::tools::UsageError(
+            fmt::format("--precision {}: expected f32 or bf16", options.precision));
+    b.bf16 = options.precision == "bf16";
+    if (options.shape.empty()) options.shape = sim ? "2x32x32x64" : "16x128x128x64";
+    b.shape = parse_shape(options.shape);
+    fmt::print("{} on {}, {} {}\n", b.kernel, b.device, options.shape, options.precision);
+    const auto results = sg::run_kernel_benchmark(b);
+    if (sim)
+        print_counts(results, sg::least_bytes(b));
+    else
+        print_times(results, sg::least_bytes(b));
+    for (const auto& r : results) fmt::print("{:>2} {}: {}\n", r.version, r.name, r.idea);
+    return sg::tools::exit_success;
+}
+
 int run(int argc, char** argv) {
-    StepOptions options;
-    CLI::App app{"Measures how fast this machine trains."};
+    StepOptions step_options;
+    KernelOptions kernel_options;
+    CLI::App app{"Measures how fast this machine trains, and what its kernels do."};
     app.require_subcommand(1);
-    const CLI::App* step = add_step_command(app, options);
+    const CLI::App* step = add_step_command(app, step_options);
+    add_kernels_command(app, kernel_options);
     if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
-    return step->parsed() ? run_step(options) : sg::tools::exit_usage;
+    return step->parsed() ? run_step(step_options) : run_kernels(kernel_options);
 }
 
 }  // namespace

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
+#include "kernels/image/image.h"
 #include "train/data/image_io.h"
-#include "train/data/preprocess.h"
 
 namespace sg {
 
@@ -31,13 +31,20 @@ struct Faces {
 Faces load(Device& device, const Dataset& dataset, std::span<const int64_t> items, ImageSize size) {
     const int dim = dataset.label_group().dim();
     const size_t values = size_t(size.height) * size.width * 3;
-    std::vector<uint8_t> pixels(values);
-    std::vector<float> floats(values * items.size()), labels(dim * items.size());
+    std::vector<uint8_t> pixels(values * items.size());
+    std::vector<float> floats(pixels.size()), labels(dim * items.size());
     for (size_t n = 0; n < items.size(); ++n) {
-        dataset.read_image(items[n], size, pixels);
-        to_float(pixels, std::span(floats).subspan(n * values, values));
+        dataset.read_image(items[n], size, std::span(pixels).subspan(n * values, values));
         dataset.read_labels(items[n], std::span(labels).subspan(n * dim, dim));
     }
+    CpuContext host(1);
+    image_to_tensor(host, ImageToTensorArgs<float>{.N = int64_t(items.size()),
+                                                   .H = size.height,
+                                                   .W = size.width,
+                                                   .C = 3,
+                                                   .C_out = 3,
+                                                   .images = pixels.data(),
+                                                   .y = floats.data()});
     return {Tensor::from_host(device, {int64_t(items.size()), size.height, size.width, 3},
                               std::span<const float>(floats)),
             std::move(labels)};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "kernels/image/image.h"
 #include "train/batch.h"
 #include "train/data/files.h"
 #include "train/data/image_io.h"
@@ -144,7 +145,14 @@ class Translator {
                                 const fs::path& out) {
         const ImageSize size{image.height, image.width};
         std::vector<float> floats(image.pixels.size());
-        to_float(image.pixels, floats);
+        CpuContext host(1);
+        image_to_tensor(host, ImageToTensorArgs<float>{.N = 1,
+                                                       .H = size.height,
+                                                       .W = size.width,
+                                                       .C = 3,
+                                                       .C_out = 3,
+                                                       .images = image.pixels.data(),
+                                                       .y = floats.data()});
         const Tensor x = Tensor::from_host(device_, {1, size.height, size.width, 3},
                                            std::span<const float>(floats));
         const auto own = apply_settings(

@@ -4,6 +4,7 @@
 
 #include "kernels/common/bf16.h"
 #include "kernels/common/context.h"
+#include "kernels/common/device_context.h"
 
 namespace sg {
 
@@ -12,13 +13,18 @@ namespace sg {
 ///   mean = <x>,  rstd = 1 / sqrt(<(x - mean)^2> + eps),  xh = (x - mean) rstd,
 ///   y = gamma xh + beta  (+ ReLU)  (+ residual).
 /// <.> is the mean over the M pixels. Formulas are derived in README.md beside this file.
-/// Instantiations: T = float, bf16, double. Statistics and parameters are acc_t<T>.
+/// Instantiations: T = float, bf16, and on the CPU double. Statistics and parameters are acc_t<T>.
 struct InstanceNormShape {
     int64_t N = 1, M = 1, C = 1;
     int64_t size() const { return N * M * C; }
 };
 
 inline constexpr double instance_norm_eps = 1e-5;
+
+/// Elements of acc_t<T> that each of the three functions needs as workspace, on any device.
+int64_t instance_norm_workspace(const InstanceNormShape& shape);
+/// Throws Error(operation) for an extent below 1, or more images than a grid has rows (65535).
+void check_instance_norm(const char* operation, const InstanceNormShape& shape);
 
 /// In place (y == x) is allowed if nobody needs x afterwards. y, mean, rstd are overwritten.
 template <class T>
@@ -32,9 +38,12 @@ struct InstanceNormForwardArgs {
     T* y;
     acc_t<T>* mean;  ///< [N, C]
     acc_t<T>* rstd;  ///< [N, C]
+    acc_t<T>* workspace;
 };
 template <class T>
 void instance_norm_forward(CpuContext& context, const InstanceNormForwardArgs<T>& args);
+template <DeviceContext Device, class T>
+void instance_norm_forward(Device& device, const InstanceNormForwardArgs<T>& args);
 
 /// With g = grad_y where the ReLU was open, else 0:
 ///   grad_x = gamma rstd (g - <g> - xh <g xh>),
@@ -53,10 +62,12 @@ struct InstanceNormBackwardArgs {
     T* grad_x;
     acc_t<T>* grad_gamma;  ///< [C]
     acc_t<T>* grad_beta;   ///< [C]
-    acc_t<T>* workspace;   ///< 2*N*C elements
+    acc_t<T>* workspace;
 };
 template <class T>
 void instance_norm_backward(CpuContext& context, const InstanceNormBackwardArgs<T>& args);
+template <DeviceContext Device, class T>
+void instance_norm_backward(Device& device, const InstanceNormBackwardArgs<T>& args);
 
 /// Derivative of backward. Given cotangents grad_grad_x of grad_x, grad_grad_gamma of grad_gamma
 /// and grad_grad_beta of grad_beta (each may be null: zero), yields the cotangents of backward's
@@ -81,10 +92,12 @@ struct InstanceNormDoubleBackwardArgs {
     T* grad_grad_y;
     T* grad_x;
     acc_t<T>* grad_gamma;  ///< [C]
-    acc_t<T>* workspace;   ///< N*C elements
+    acc_t<T>* workspace;
 };
 template <class T>
 void instance_norm_double_backward(CpuContext& context,
                                    const InstanceNormDoubleBackwardArgs<T>& args);
+template <DeviceContext Device, class T>
+void instance_norm_double_backward(Device& device, const InstanceNormDoubleBackwardArgs<T>& args);
 
 }  // namespace sg

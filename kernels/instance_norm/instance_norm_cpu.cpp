@@ -2,9 +2,24 @@
 #include <cmath>
 #include <type_traits>
 
-#include "kernels/instance_norm/instance_norm.h"
+#include "kernels/common/error.h"
+#include "kernels/instance_norm/plan.h"
 
 namespace sg {
+
+int64_t instance_norm_workspace(const InstanceNormShape& shape) {
+    // At most five sums per part and channel, channels rounded up to whole slabs (of 32 in bf16);
+    // then two sums per image and channel.
+    const int64_t parts = (shape.M + instance_norm_part - 1) / instance_norm_part;
+    const int64_t channels = (shape.C + 31) / 32 * 32;
+    return shape.N * channels * (5 * parts + 2);
+}
+
+void check_instance_norm(const char* operation, const InstanceNormShape& s) {
+    require(s.N > 0 && s.M > 0 && s.C > 0 && s.N <= 65535, operation,
+            "x is [{}, {}, {}]; expected at least 1 of each and at most 65535 images", s.N, s.M,
+            s.C);
+}
 
 namespace {
 

@@ -1,15 +1,19 @@
 #include <cmath>
 
+#include "kernels/common/piece.h"
 #include "kernels/loss/loss.h"
 
 namespace sg {
 
 template <class T>
 void bce_with_logits_forward(CpuContext&, const BceArgs<T>& args) {
+    const T factor = T(args.weight / double(args.N));
     T sum = 0;  // a few hundred elements: one thread, one order
     for (int64_t i = 0; i < args.N * args.L; ++i) {
         const T z = args.logits[i], y = args.targets[i];
-        sum += std::max(z, T{0}) - z * y + std::log1p(std::exp(-std::abs(z)));
+        const T e = std::exp(-std::abs(z));  // never overflows
+        sum += std::max(z, T{0}) - z * y + std::log1p(e);
+        if (args.grad_logits) args.grad_logits[i] = factor * ((z >= 0 ? T{1} : e) / (T{1} + e) - y);
     }
     *args.value = sum / T(args.N);
 }
@@ -39,6 +43,7 @@ void softmax_forward(CpuContext&, const SoftmaxArgs<T>& args) {
 
 template <class T>
 void cross_entropy_forward(CpuContext&, const BceArgs<T>& args) {
+    const T factor = T(args.weight / double(args.N));
     T total = 0;
     for (int64_t n = 0; n < args.N; ++n) {
         const T* z = args.logits + n * args.L;
@@ -50,32 +55,71 @@ void cross_entropy_forward(CpuContext&, const BceArgs<T>& args) {
             picked += y[l] * z[l];
         }
         total += maximum + std::log(sum) - picked;
+        if (!args.grad_logits) continue;
+        for (int64_t l = 0; l < args.L; ++l)
+            args.grad_logits[n * args.L + l] = factor * (std::exp(z[l] - maximum) / sum - y[l]);
     }
     *args.value = total / T(args.N);
 }
 
+namespace {
+
+/// The chunks' sums, added in order.
+template <class T>
+T total_of(const T* partial, int64_t chunks) {
+    T total = 0;
+    for (int64_t c = 0; c < chunks; ++c) total += partial[c];
+    return total;
+}
+
+}  // namespace
+
 int64_t l1_workspace(int64_t count) {
-    return (count + chunk_elements - 1) / chunk_elements;
+    static_assert(device_piece <= chunk_elements);
+    return pieces_of(count, device_piece);
+}
+
+int64_t mean_workspace(int64_t count) {
+    return pieces_of(count, device_piece);
 }
 
 template <class T>
 void l1_forward(CpuContext& context, const L1Args<T>& args) {
+    const T factor = T(args.weight / double(args.count));
     parallel_chunks(context, args.count, [&](int64_t begin, int64_t end) {
         T sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (int64_t i = begin; i < end; ++i) sum += std::abs(args.x[i] - args.z[i]);
         args.workspace[begin / chunk_elements] = sum;
+        if (!args.grad_x) return;
+#pragma omp simd
+        for (int64_t i = begin; i < end; ++i) {
+            const T difference = args.x[i] - args.z[i];
+            args.grad_x[i] = factor * (T(difference > 0) - T(difference < 0));
+        }
     });
-    T total = 0;
-    for (int64_t c = 0; c < l1_workspace(args.count); ++c) total += args.workspace[c];
-    *args.value = total / T(args.count);
+    *args.value = total_of(args.workspace, pieces_of(args.count, chunk_elements)) / T(args.count);
+}
+
+template <class T>
+void mean_forward(CpuContext& context, const MeanArgs<T>& args) {
+    const T gradient = T(args.weight / double(args.count));
+    parallel_chunks(context, args.count, [&](int64_t begin, int64_t end) {
+        T sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t i = begin; i < end; ++i) sum += args.x[i];
+        args.workspace[begin / chunk_elements] = sum;
+        if (args.grad_x) std::fill(args.grad_x + begin, args.grad_x + end, gradient);
+    });
+    *args.value = total_of(args.workspace, pieces_of(args.count, chunk_elements)) / T(args.count);
 }
 
 #define SG_INSTANTIATE(T)                                                  \
     template void bce_with_logits_forward(CpuContext&, const BceArgs<T>&); \
     template void softmax_forward(CpuContext&, const SoftmaxArgs<T>&);     \
     template void cross_entropy_forward(CpuContext&, const BceArgs<T>&);   \
-    template void l1_forward(CpuContext&, const L1Args<T>&);
+    template void l1_forward(CpuContext&, const L1Args<T>&);               \
+    template void mean_forward(CpuContext&, const MeanArgs<T>&);
 SG_INSTANTIATE(float)
 SG_INSTANTIATE(double)
 

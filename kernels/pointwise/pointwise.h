@@ -4,10 +4,12 @@
 
 #include "kernels/common/bf16.h"
 #include "kernels/common/context.h"
+#include "kernels/common/device_context.h"
 
 namespace sg {
 
-/// Elementwise kernels. Instantiations: T = float, bf16, double (bf16 is computed in f32).
+/// Elementwise kernels. Instantiations: T = float, bf16, double (bf16 is computed in f32; double on
+/// the CPU only).
 /// y may be x (or either operand); y is overwritten.
 
 enum class Unary {
@@ -30,10 +32,15 @@ struct UnaryArgs {
 };
 template <class T>
 void unary(CpuContext& context, const UnaryArgs<T>& args);
+template <DeviceContext Device, class T>
+void unary(Device& device, const UnaryArgs<T>& args);
 
+/// Up to second order, tanh_backward, multiply with a = -2 and leaky_relu_backward are all that the
+/// derivatives of ReLU, LeakyReLU and tanh consist of: tanh'' = -2 y (1 - y^2), and the others'
+/// slope is constant almost everywhere.
 enum class Binary {
     add,                  ///< a x + b z
-    multiply,             ///< x z
+    multiply,             ///< a x z
     leaky_relu_backward,  ///< x if z > 0 else a x: x = grad_y, z = the forward's input or output
     tanh_backward,        ///< x (1 - z^2): x = grad_y, z = tanh's output
 };
@@ -48,6 +55,8 @@ struct BinaryArgs {
 };
 template <class T>
 void binary(CpuContext& context, const BinaryArgs<T>& args);
+template <DeviceContext Device, class T>
+void binary(Device& device, const BinaryArgs<T>& args);
 
 /// y[i] = From(x[i]) as To, rounded to nearest even where To is narrower. Not in place.
 template <class From, class To>
@@ -58,6 +67,8 @@ struct CastArgs {
 };
 template <class From, class To>
 void cast(CpuContext& context, const CastArgs<From, To>& args);
+template <DeviceContext Device, class From, class To>
+void cast(Device& device, const CastArgs<From, To>& args);
 
 /// y[n,m] = x[n,m] s[n]: one factor per image. s is acc_t<T>; rows = 1 scales by one scalar.
 template <class T>
@@ -69,6 +80,8 @@ struct ScaleRowsArgs {
 };
 template <class T>
 void scale_rows(CpuContext& context, const ScaleRowsArgs<T>& args);
+template <DeviceContext Device, class T>
+void scale_rows(Device& device, const ScaleRowsArgs<T>& args);
 
 /// The adjoints of the sums in reduce.h: y[r,c] = s[r] (broadcast_rows) or s[c]
 /// (broadcast_channels), y [rows, columns].
@@ -80,8 +93,12 @@ struct BroadcastArgs {
 };
 template <class T>
 void broadcast_rows(CpuContext& context, const BroadcastArgs<T>& args);
+template <DeviceContext Device, class T>
+void broadcast_rows(Device& device, const BroadcastArgs<T>& args);
 template <class T>
 void broadcast_channels(CpuContext& context, const BroadcastArgs<T>& args);
+template <DeviceContext Device, class T>
+void broadcast_channels(Device& device, const BroadcastArgs<T>& args);
 
 /// y[a,c,b] = x[a,b,c], all of `outer` blocks: NCHW -> NHWC is outer N, rows C, columns H*W; the
 /// way back is rows H*W, columns C. Not in place.
@@ -93,5 +110,7 @@ struct TransposeArgs {
 };
 template <class T>
 void transpose(CpuContext& context, const TransposeArgs<T>& args);
+template <DeviceContext Device, class T>
+void transpose(Device& device, const TransposeArgs<T>& args);
 
 }  // namespace sg

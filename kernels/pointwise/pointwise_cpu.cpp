@@ -102,7 +102,7 @@ void binary(CpuContext& context, const BinaryArgs<T>& args) {
         case Binary::add:
             return map(context, args, [=](A x, A z) { return a * x + b * z; });
         case Binary::multiply:
-            return map(context, args, [](A x, A z) { return x * z; });
+            return map(context, args, [=](A x, A z) { return a * x * z; });
         case Binary::leaky_relu_backward:
             return map(context, args, [=](A x, A z) { return z > 0 ? x : a * x; });
         case Binary::tanh_backward:

@@ -1,6 +1,7 @@
 #include <atomic>
 #include <cmath>
 
+#include "kernels/common/piece.h"
 #include "kernels/reduce/reduce.h"
 
 namespace sg {
@@ -9,10 +10,6 @@ namespace {
 
 // Rows that one task of sum_channels adds: a constant, so partial sums are too.
 constexpr int64_t channel_sum_rows = 512;
-
-int64_t chunks_of(int64_t count, int64_t chunk) {
-    return (count + chunk - 1) / chunk;
-}
 
 /// Sum of a contiguous range in 16 interleaved partial sums, which the compiler keeps in one
 /// vector register; their order does not depend on anything but the range's length.
@@ -32,13 +29,15 @@ acc_t<T> sum_range(const T* x, int64_t count) {
 }  // namespace
 
 int64_t sum_workspace(int64_t rows, int64_t columns) {
-    return std::max(rows * chunks_of(columns, chunk_elements),
-                    columns * chunks_of(rows, channel_sum_rows));
+    static_assert(device_piece <= chunk_elements);
+    return std::max({rows * pieces_of(columns, device_piece),
+                     columns * pieces_of(rows, channel_sum_rows),
+                     columns * pieces_of(rows, device_piece_rows(rows))});
 }
 
 template <class T>
 void sum_rows(CpuContext& context, const SumArgs<T>& args) {
-    const int64_t chunks = chunks_of(args.columns, chunk_elements);
+    const int64_t chunks = pieces_of(args.columns, chunk_elements);
     parallel_for(context, args.rows * chunks, [&](int64_t i) {
         const int64_t row = i / chunks, begin = i % chunks * chunk_elements;
         args.workspace[i] = sum_range(args.x + row * args.columns + begin,
@@ -52,7 +51,7 @@ void sum_rows(CpuContext& context, const SumArgs<T>& args) {
 
 template <class T>
 void sum_channels(CpuContext& context, const SumArgs<T>& args) {
-    const int64_t columns = args.columns, chunks = chunks_of(args.rows, channel_sum_rows);
+    const int64_t columns = args.columns, chunks = pieces_of(args.rows, channel_sum_rows);
     parallel_for(context, chunks, [&](int64_t i) {
         acc_t<T>* partial = args.workspace + i * columns;
         for (int64_t c = 0; c < columns; ++c) partial[c] = 0;
@@ -66,25 +65,26 @@ void sum_channels(CpuContext& context, const SumArgs<T>& args) {
 }
 
 template <class T>
-int64_t first_non_finite(CpuContext& context, const T* x, int64_t count) {
+void first_non_finite(CpuContext& context, const NonFiniteArgs<T>& args) {
+    const auto [count, x, index] = args;
     std::atomic<bool> found = false;
-    parallel_chunks(context, count, [&](int64_t begin, int64_t end) {
+    parallel_chunks(context, count, [=, &found](int64_t begin, int64_t end) {
         // x - x is 0 for a finite x and NaN otherwise; NaN survives the sum.
         acc_t<T> sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (int64_t i = begin; i < end; ++i) sum += acc_t<T>(x[i]) - acc_t<T>(x[i]);
         if (!(sum == 0)) found = true;
     });
-    if (!found) return -1;
-    for (int64_t i = 0; i < count; ++i)
-        if (!std::isfinite(acc_t<T>(x[i]))) return i;
-    return -1;
+    *index = -1;
+    if (!found) return;
+    for (int64_t i = 0; i < count && *index < 0; ++i)
+        if (!std::isfinite(acc_t<T>(x[i]))) *index = i;
 }
 
 #define SG_INSTANTIATE(T)                                       \
     template void sum_rows(CpuContext&, const SumArgs<T>&);     \
     template void sum_channels(CpuContext&, const SumArgs<T>&); \
-    template int64_t first_non_finite(CpuContext&, const T*, int64_t);
+    template void first_non_finite(CpuContext&, const NonFiniteArgs<T>&);
 SG_INSTANTIATE(float)
 SG_INSTANTIATE(bf16)
 SG_INSTANTIATE(double)

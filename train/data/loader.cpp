@@ -9,15 +9,15 @@
 #include <utility>
 
 #include "kernels/common/error.h"
+#include "kernels/image/image.h"
 #include "train/data/image_cache.h"
-#include "train/data/preprocess.h"
 #include "train/data/shuffle.h"
 
 namespace sg {
 namespace {
 
 constexpr const char* kOperation = "loader";
-constexpr size_t kChannels = 3;
+constexpr int kChannels = 3;
 
 // A batch in the making. Its slots are filled by any worker; each slot has its own memory.
 struct Pending {
@@ -56,7 +56,7 @@ struct Loader::Impl {
 
     void open_batch();  // the caller holds the mutex
     void work();
-    void fill(Pending& pending, int slot);
+    void fill(CpuContext& context, Pending& pending, int slot);
     size_t read(int64_t position, std::span<uint8_t> pixels);
     bool try_decode(size_t position, std::span<uint8_t> pixels, std::string& reason);
     Batch next();
@@ -99,6 +99,7 @@ void Loader::Impl::open_batch() {
 }
 
 void Loader::Impl::work() {
+    CpuContext context(1);  // this thread; the processors are the training's
     std::unique_lock lock(mutex);
     for (;;) {
         const auto available = [&] {
@@ -112,7 +113,7 @@ void Loader::Impl::work() {
         lock.unlock();
         std::exception_ptr failure;
         try {
-            fill(pending, slot);
+            fill(context, pending, slot);
         } catch (...) {
             failure = std::current_exception();
         }
@@ -122,7 +123,7 @@ void Loader::Impl::work() {
     }
 }
 
-void Loader::Impl::fill(Pending& pending, int slot) {
+void Loader::Impl::fill(CpuContext& context, Pending& pending, int slot) {
     const size_t labels = size_t(dataset.label_group().dim());
     Batch& batch = pending.batch;
     // By a worker, as clearing the pages of a large batch takes a while.
@@ -135,13 +136,17 @@ void Loader::Impl::fill(Pending& pending, int slot) {
     const int64_t item = items[read(pending.positions[slot], pixels)];
     batch.items[slot] = item;
     dataset.read_labels(item, std::span(batch.labels).subspan(slot * labels, labels));
-    const auto image = std::span(batch.images).subspan(slot * image_values, image_values);
     const Rng rng{options.seed, RngPurpose::flip, uint32_t(batch.iteration)};
-    if (options.flip && (rng.bits(uint64_t(slot)) & 1)) {
-        to_float_flipped(pixels, options.size.width, image);
-    } else {
-        to_float(pixels, image);
-    }
+    const uint8_t flip = options.flip && (rng.bits(uint64_t(slot)) & 1);
+    image_to_tensor(context,
+                    ImageToTensorArgs<float>{.N = 1,
+                                             .H = options.size.height,
+                                             .W = options.size.width,
+                                             .C = kChannels,
+                                             .C_out = kChannels,
+                                             .images = pixels.data(),
+                                             .flip = &flip,
+                                             .y = batch.images.data() + slot * image_values});
 }
 
 // The first position from `position` on that decodes.

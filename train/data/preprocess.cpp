@@ -1,7 +1,6 @@
 #include "train/data/preprocess.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <vector>
 
@@ -118,13 +117,6 @@ Image resize_columns(const Image& image, int height) {
     return out;
 }
 
-constexpr std::array<float, 256> make_unit_table() {
-    std::array<float, 256> table{};
-    for (int i = 0; i < 256; ++i) table[i] = (float(i) / 255.0f - 0.5f) / 0.5f;
-    return table;
-}
-constexpr std::array<float, 256> kUnit = make_unit_table();
-
 void check_size(ImageSize size) {
     require(size.height > 0 && size.width > 0, kOperation,
             "target size is {}x{} pixels, expected positive sides", size.width, size.height);
@@ -157,26 +149,6 @@ Image resize_bilinear(const Image& image, ImageSize size) {
 
 Image preprocess(const Image& image, int crop, ImageSize size) {
     return resize_bilinear(crop_to_aspect(center_crop(image, crop), size), size);
-}
-
-void to_float(std::span<const uint8_t> pixels, std::span<float> floats) {
-    require(pixels.size() == floats.size(), kOperation, "{} bytes do not fill {} floats",
-            pixels.size(), floats.size());
-    std::transform(pixels.begin(), pixels.end(), floats.begin(),
-                   [](uint8_t x) { return kUnit[x]; });
-}
-
-void to_float_flipped(std::span<const uint8_t> pixels, int width, std::span<float> floats) {
-    const size_t row = size_t(std::max(width, 0)) * kChannels;
-    require(pixels.size() == floats.size() && row > 0 && pixels.size() % row == 0, kOperation,
-            "{} bytes in rows of {} pixels do not fill {} floats", pixels.size(), width,
-            floats.size());
-    for (size_t begin = 0; begin < pixels.size(); begin += row) {
-        for (size_t x = 0; x < row; x += kChannels) {
-            const size_t mirrored = begin + row - kChannels - x;
-            for (int c = 0; c < kChannels; ++c) floats[begin + x + c] = kUnit[pixels[mirrored + c]];
-        }
-    }
 }
 
 }  // namespace sg

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <span>
-
 #include "train/data/dataset.h"
 #include "train/data/image_io.h"
 
@@ -26,11 +23,5 @@ Image resize_bilinear(const Image& image, ImageSize size);
 /// center_crop, crop_to_aspect, resize_bilinear: what training sees of a decoded image. For square
 /// sizes this is torchvision's CenterCrop(crop), Resize(size).
 Image preprocess(const Image& image, int crop, ImageSize size);
-
-/// Bytes to floats in [-1, 1]: (x / 255 - 0.5) / 0.5, in f32 as ToTensor and Normalize compute it.
-void to_float(std::span<const uint8_t> pixels, std::span<float> floats);
-
-/// As to_float for an HWC RGB image of `width` pixels a row, mirrored left to right.
-void to_float_flipped(std::span<const uint8_t> pixels, int width, std::span<float> floats);
 
 }  // namespace sg

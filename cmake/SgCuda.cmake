@@ -1,0 +1,54 @@
+# The CUDA toolkit, if wanted and there: sets SG_CUDA_ENABLED. No GPU is needed to build.
+
+option(SG_CUDA_LINEINFO "Tell profilers which source line an instruction comes from" ON)
+set(SG_CUDA_ARCHITECTURES "" CACHE STRING
+    "Architectures, e.g. 80;86. Empty: this machine's GPU, or 90a without one. release: all")
+
+set(SG_CUDA_ENABLED OFF)
+if(NOT SG_CUDA STREQUAL "OFF")
+    find_program(SG_NVCC nvcc HINTS ENV CUDACXX ENV CUDA_PATH PATHS /usr/local/cuda
+                 PATH_SUFFIXES bin)
+    if(SG_NVCC)
+        set(SG_CUDA_ENABLED ON)
+    elseif(SG_CUDA STREQUAL "ON")
+        message(FATAL_ERROR "SG_CUDA=ON, but nvcc was not found.\n"
+            "   Install the CUDA Toolkit (12.8 or newer), or point to it:\n"
+            "   cmake --preset release -DCMAKE_CUDA_COMPILER=/path/to/nvcc")
+    endif()
+endif()
+
+if(SG_CUDA_ENABLED)
+    if(NOT CMAKE_CUDA_COMPILER)
+        set(CMAKE_CUDA_COMPILER ${SG_NVCC})
+    endif()
+    set(architectures ${SG_CUDA_ARCHITECTURES})
+    if(architectures STREQUAL "release")
+        # Ampere, Ada, Hopper (with its own instructions), both Blackwells, and PTX for later ones.
+        set(architectures 80-real 86-real 89-real 90a-real 100-real 120)
+    elseif(NOT architectures AND EXISTS /proc/driver/nvidia/version)
+        set(architectures native)
+    elseif(NOT architectures)
+        set(architectures 90a-real)
+    endif()
+    set(CMAKE_CUDA_ARCHITECTURES ${architectures})
+    enable_language(CUDA)
+    if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 12.8)
+        message(FATAL_ERROR "CUDA ${CMAKE_CUDA_COMPILER_VERSION} is too old: 12.8 or newer is needed "
+            "(C++20 and sm_120). Without a GPU: -DSG_CUDA=OFF")
+    endif()
+    find_package(CUDAToolkit REQUIRED)
+    # A kernel that spills registers does not build.
+    set(SG_PTXAS_FLAGS -Xptxas=-warn-spills,-Werror)
+    add_library(sg_cuda_options INTERFACE)
+    target_compile_options(sg_cuda_options INTERFACE
+        $<$<COMPILE_LANGUAGE:CUDA>:
+            -std=c++20                   # CMake 3.25 does not know that nvcc can
+            --expt-relaxed-constexpr
+            -DFMT_USE_CONSTEXPR=1        # fmt 9 gives up its constexpr under nvcc, but not its consteval
+            ${SG_PTXAS_FLAGS}
+            -Xcompiler=-fopenmp,-Wall,-Wextra
+            $<$<BOOL:${SG_CUDA_LINEINFO}>:-lineinfo>>)
+    message(STATUS "CUDA ${CMAKE_CUDA_COMPILER_VERSION} for ${CMAKE_CUDA_ARCHITECTURES}")
+else()
+    message(STATUS "CUDA: not built (SG_CUDA=${SG_CUDA})")
+endif()

@@ -1,0 +1,99 @@
+#include "kernels/adam/adam.h"
+
+#include <cmath>
+
+#include "kernels/common/elementwise.cuh"
+
+namespace sg {
+
+namespace {
+
+// ---------------------------------------------------------------------------------------------
+// Kernels
+
+/// What all elements share, in f32.
+struct AdamFactors {
+    float beta1, rest1, beta2, rest2, eps;
+    float rate = 0, root_correction = 0;  // from the schedule
+};
+
+struct AdamArrays {
+    Global<float> p, m, v;
+    Global<const float> g;
+    Global<bf16> copy;  // or null
+};
+
+template <int N>
+__device__ void update(const AdamFactors& f, const AdamArrays& a, int64_t i) {
+    Vec<float, N> p = load<N>(a.p + i), m = load<N>(a.m + i), v = load<N>(a.v + i);
+    const Vec<float, N> g = load<N>(a.g + i);
+    Vec<bf16, N> rounded;
+#pragma unroll
+    for (int k = 0; k < N; ++k) {
+        m[k] = f.beta1 * m[k] + f.rest1 * g[k];
+        v[k] = f.beta2 * v[k] + f.rest2 * g[k] * g[k];
+        p[k] -= f.rate * m[k] / (sqrtf(v[k]) * f.root_correction + f.eps);
+        rounded[k] = bf16(p[k]);
+    }
+    store(a.p + i, p);
+    store(a.m + i, m);
+    store(a.v + i, v);
+    if (a.copy) store(a.copy + i, rounded);
+}
+
+/// N elements per thread and step, then what is left over, one element per thread.
+template <int N>
+__global__ void adam_kernel(int64_t count, AdamFactors factors, AdamArrays arrays,
+                            Global<const AdamSchedule> schedule) {
+    const AdamSchedule now = schedule[0];
+    factors.rate = float(now.lr * now.correction1);
+    factors.root_correction = float(now.correction2);
+    for (int64_t i = grid_thread() * N; i + N <= count; i += grid_threads() * N)
+        update<N>(factors, arrays, i);
+    const int64_t rest = count - count % N + grid_thread();
+    if (rest < count) update<1>(factors, arrays, rest);
+}
+
+/// One thread: the powers are in f64, and the update reads them from memory, so that a CUDA graph
+/// with both can be replayed.
+__global__ void adam_advance_kernel(Global<AdamSchedule> schedule, double beta1, double beta2) {
+    const AdamSchedule last = schedule[0];
+    schedule[0] = adam_schedule(last.step + 1, last.lr, beta1, beta2);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Launchers
+
+template <int N, class Device>
+void launch_adam(Device& device, const AdamArgs<float>& args) {
+    const AdamFactors factors{.beta1 = float(args.beta1),
+                              .rest1 = float(1.0 - args.beta1),  // in f64: see adam_cpu.cpp
+                              .beta2 = float(args.beta2),
+                              .rest2 = float(1.0 - args.beta2),
+                              .eps = float(args.eps)};
+    const AdamArrays arrays{args.p, args.m, args.v, args.g, args.p_bf16};
+    launch(device, elementwise_launch(device.properties(), "adam_kernel", args.count / N + 1),
+           adam_kernel<N>, args.count, factors, arrays, args.schedule);
+}
+
+}  // namespace
+
+template <DeviceContext Device>
+void adam_advance(Device& device, const AdamAdvanceArgs& args) {
+    launch(device, {.kernel = "adam_advance_kernel", .grid = 1, .block = 1}, adam_advance_kernel,
+           args.schedule, args.beta1, args.beta2);
+}
+
+template <DeviceContext Device, class T>
+void adam_update(Device& device, const AdamArgs<T>& args) {
+    constexpr int N = vec_width<float>;
+    if (aligned_to(16, args.p, args.m, args.v, args.g) && aligned_to(8, args.p_bf16))
+        launch_adam<N>(device, args);
+    else
+        launch_adam<1>(device, args);
+}
+
+template void adam_advance(ThisDevice&, const AdamAdvanceArgs&);
+template void adam_update(ThisDevice&, const AdamArgs<float>&);
+
+}  // namespace sg
