@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <new>
 
 #include "kernels/common/context.h"
 #include "kernels/sim/sim_context.h"
@@ -35,16 +36,24 @@ struct HostDevice {
       public:
         Input(const std::vector<T>& values, int64_t offset) : offset_(offset) {
             if (values.empty()) return;
-            // Memory that ends with the values: AddressSanitizer sees one element too many.
-            memory_ = std::make_unique<T[]>(values.size() + size_t(offset));
-            std::copy(values.begin(), values.end(), memory_.get() + offset);
+            // Aligned as GPU memory is, and ending with the values: AddressSanitizer sees one
+            // element too many.
+            const size_t bytes = (values.size() + size_t(offset)) * sizeof(T);
+            memory_.reset(::operator new(bytes, alignment));
+            std::copy(values.begin(), values.end(), static_cast<T*>(memory_.get()) + offset);
         }
-        const T* data() const { return memory_ ? memory_.get() + offset_ : nullptr; }
+        const T* data() const {
+            return memory_ ? static_cast<const T*>(memory_.get()) + offset_ : nullptr;
+        }
         operator const T*() const { return data(); }  // NOLINT: kernels take pointers
 
       private:
+        static constexpr std::align_val_t alignment{256};
+        struct Delete {
+            void operator()(void* memory) const { ::operator delete(memory, alignment); }
+        };
         int64_t offset_;
-        std::unique_ptr<T[]> memory_;
+        std::unique_ptr<void, Delete> memory_;
     };
 
     /// Null for no values: an operand that is not there.

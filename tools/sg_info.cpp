@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <dnnl.hpp>
 
+#include "kernels/cuda/cuda_context.h"
 #include "tools/tool.h"
 #include "train/checkpoint.h"
 
@@ -10,7 +11,13 @@ void print_build() {
     fmt::print("stargan.cu {} ({}, C++{})\n", SG_VERSION, __VERSION__, __cplusplus / 100 % 100);
     const dnnl_version_t* onednn = dnnl::version();
     fmt::print("oneDNN     {}.{}.{}\n", onednn->major, onednn->minor, onednn->patch);
+#ifdef SG_CUDA_ARCHITECTURES
+    const std::string why_not = sg::CudaContext::unavailable();
+    fmt::print("CUDA       kernels for {}; {}\n", SG_CUDA_ARCHITECTURES,
+               why_not.empty() ? sg::CudaContext().properties().name : "no GPU: " + why_not);
+#else
     fmt::print("CUDA       not in this build\n");
+#endif
 }
 
 void print_devices() {

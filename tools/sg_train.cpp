@@ -149,7 +149,7 @@ int run(int argc, char** argv) {
     display.message(
         fmt::format("device: {}{}\nprecision: {}\nimages: {}, batch {}\nrun folder: {}\n",
                     sg::tools::device_report(*device),
-                    config.device == "auto" ? "; chosen because this build has no CUDA device" : "",
+                    config.device == "auto" ? "; chosen because this version has no CUDA device" : "",
                     config.precision, config.image_size, config.batch_size, request.run.string()));
     const sg::TrainResult result = sg::train(*device, request, display.observer());
     display.finish();

@@ -18,7 +18,7 @@ void run(CudaContext& context, const Launch& config, const void* kernel, void** 
 /// Queues kernel(arguments...) on the context's stream.
 template <class... Parameters, class... Arguments>
 void launch(CudaContext& context, const Launch& config, void (*kernel)(Parameters...),
-            const Arguments&... arguments) {
+            Arguments... arguments) {
     std::tuple<Parameters...> values{Parameters(arguments)...};
     std::apply(
         [&](auto&... each) {

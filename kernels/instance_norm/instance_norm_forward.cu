@@ -14,6 +14,7 @@ template <class T, int N>
 __device__ void part_statistics(const SlabPlace<T, N>& at, int64_t count, Global<const T> x,
                                 Shared<T> tile, Shared<float> local) {
     constexpr int channels = slab_channels<T>;
+    const float size = float(max(count, int64_t{1}));  // no pixels: zeros, not 0 / 0
     at.each_pixel([&](int64_t i, int64_t t) { stage<T, N>(tile + t, x + i); });
     copy_async_commit();
     copy_async_wait<0>();  // own values only: no barrier
@@ -28,7 +29,7 @@ __device__ void part_statistics(const SlabPlace<T, N>& at, int64_t count, Global
     float mean[N];
 #pragma unroll
     for (int j = 0; j < N; ++j) {
-        mean[j] = local[at.column * N + j] / float(count);
+        mean[j] = local[at.column * N + j] / size;
         own[0][j] = 0;
     }
     at.each_pixel([&](int64_t, int64_t t) {
@@ -40,7 +41,7 @@ __device__ void part_statistics(const SlabPlace<T, N>& at, int64_t count, Global
         }
     });
     slab_sums<1, T, N>(own, local + channels);
-    if (threadIdx.x < channels) local[threadIdx.x] = local[threadIdx.x] / float(count);
+    if (threadIdx.x < channels) local[threadIdx.x] = local[threadIdx.x] / size;
 }
 
 /// The slab's mean and 1 / standard deviation from those of its parts (Chan, Golub, LeVeque 1979),
@@ -48,7 +49,7 @@ __device__ void part_statistics(const SlabPlace<T, N>& at, int64_t count, Global
 template <class Statistic>
 __device__ void merge_parts(const InstanceNormShape& s, int parts, int64_t pixels, int channels,
                             int c, Shared<float> whole, const Statistic& statistic) {
-    const auto count = [&](int r) { return float(min(s.M, (r + 1) * pixels) - r * pixels); };
+    const auto count = [&](int r) { return float(part_pixels(s, r, pixels)); };
     float sum = 0, squares = 0;
     for (int r = 0; r < parts; ++r) sum += count(r) * statistic(r, c);
     const float mean = sum / float(s.M);
@@ -112,8 +113,7 @@ __global__ void __launch_bounds__(slab_threads)
     __shared__ SharedArray<float, 2 * channels> local, whole;
     const SlabPlace<T, N> at(s, parts, pixels);
     const Shared<T> tile = dynamic_shared<T>();
-    const int64_t count = min(s.M, (at.part + 1) * pixels) - at.part * pixels;
-    part_statistics(at, count, x, tile, local);
+    part_statistics(at, part_pixels(s, at.part, pixels), x, tile, local);
 
     cluster_sync();  // the other blocks' statistics are there
     if (threadIdx.x < channels)
@@ -132,8 +132,7 @@ __global__ void __launch_bounds__(slab_threads)
     constexpr int channels = slab_channels<T>;
     __shared__ SharedArray<float, 2 * channels> local;
     const SlabPlace<T, N> at(s, parts, pixels);
-    const int64_t count = min(s.M, (at.part + 1) * pixels) - at.part * pixels;
-    part_statistics(at, count, x, dynamic_shared<T>(), local);
+    part_statistics(at, part_pixels(s, at.part, pixels), x, dynamic_shared<T>(), local);
     __syncthreads();
     const int64_t slabs = gridDim.x / unsigned(parts), slab = blockIdx.x / unsigned(parts);
     const int64_t base = ((at.n * parts + at.part) * slabs + slab) * 2 * channels;

@@ -102,6 +102,11 @@ __device__ void slab_sums(float (&own)[K][N], Shared<float> sums) {
     __syncthreads();
 }
 
+/// Pixels of a part; none in the last ones if there are more parts than pixels to share out.
+__device__ inline int64_t part_pixels(const InstanceNormShape& s, int64_t part, int64_t pixels) {
+    return max(int64_t{0}, min(s.M, (part + 1) * pixels) - part * pixels);
+}
+
 /// gamma xh + beta as every pass computes it: the same bits, so backward's ReLU mask is forward's.
 __device__ inline float instance_norm_affine(float xh, float gamma, float beta) {
     return fmaf(gamma, xh, beta);

@@ -18,7 +18,7 @@ void run(SimContext& context, const Launch& launch, void (*call)(const void*),
 /// Runs kernel(arguments...) on the simulated device; the counterpart of the CUDA launch.
 template <class... Parameters, class... Arguments>
 void launch(SimContext& context, const Launch& config, void (*kernel)(Parameters...),
-            const Arguments&... arguments) {
+            Arguments... arguments) {
     using Call = std::pair<void (*)(Parameters...), std::tuple<Parameters...>>;
     const Call call{kernel, std::tuple<Parameters...>{Parameters(arguments)...}};
     sim::run(

@@ -62,8 +62,8 @@ Recorder::Recorder(SimContext& context, const Launch& launch)
 
 size_t Recorder::Hash::operator()(const Key& key) const {
     size_t h = std::hash<const void*>{}(key.site);
-    for (size_t part :
-         {size_t(key.warp), size_t(key.occurrence), size_t(key.space), size_t(key.access)})
+    for (size_t part : {size_t(key.warp), size_t(key.phase), size_t(key.occurrence),
+                        size_t(key.space), size_t(key.access)})
         h = (h ^ part) * 0x9E3779B97F4A7C15u;
     return h;
 }
@@ -72,6 +72,7 @@ void Recorder::begin(Cluster& cluster) {
     cluster_ = &cluster;
     const size_t threads = cluster.blocks.front().threads.size();
     warps_per_block_ = int((threads + warp_size - 1) / warp_size);
+    phases_.assign(cluster.blocks.size(), 0);
     visits_.resize(cluster.blocks.size() * threads);
     for (auto& visits : visits_) visits.clear();
     if (context_.options.check_races) races_.begin(cluster);
@@ -87,8 +88,11 @@ int32_t Recorder::next_occurrence(const Key& key) {
     const size_t threads = current->block->threads.size();
     auto& visits = visits_[size_t(current->block->rank) * threads + size_t(current->index)];
     for (Visits& v : visits)
-        if (v.site == key.site && v.space == key.space && v.access == key.access) return v.count++;
-    visits.push_back({key.site, key.space, key.access, 1});
+        if (v.site == key.site && v.space == key.space && v.access == key.access) {
+            if (v.phase != key.phase) v.phase = key.phase, v.count = 0;
+            return v.count++;
+        }
+    visits.push_back({key.site, key.space, key.access, key.phase, 1});
     return 0;
 }
 
@@ -107,7 +111,8 @@ void Recorder::count(Space space, Access access, const void* address, size_t byt
         ++counts_.atomics;
         return;
     }
-    Key key{site, current->block->rank * warps_per_block_ + current->warp(), 0, space, access};
+    const int rank = current->block->rank;
+    Key key{site, rank * warps_per_block_ + current->warp(), phases_[rank], 0, space, access};
     key.occurrence = next_occurrence(key);
     Instruction& instruction = open_[key];
     instruction.lanes |= 1u << current->lane();
@@ -153,11 +158,13 @@ void Recorder::copy_arrives(const void* to, size_t bytes) {
 
 void Recorder::barrier(Block& block) {
     ++counts_.barriers;
+    ++phases_[block.rank];
     if (context_.options.check_races) races_.barrier(block.rank);
 }
 
 void Recorder::cluster_barrier(Cluster& cluster) {
     counts_.barriers += int64_t(cluster.blocks.size());
+    for (int& phase : phases_) ++phase;
     if (context_.options.check_races) races_.cluster_barrier();
 }
 

@@ -41,7 +41,8 @@ class Recorder {
     /// A warp's instruction: the occurrence-th access from `site` by the warp's lanes.
     struct Key {
         const void* site;
-        int warp;  ///< counted over the blocks of the cluster
+        int warp;   ///< counted over the blocks of the cluster
+        int phase;  ///< barriers of the block so far: what lies on two sides is not one instruction
         int32_t occurrence;
         Space space;
         Access access;
@@ -51,6 +52,7 @@ class Recorder {
         const void* site;
         Space space;
         Access access;
+        int phase;
         int32_t count;
     };
     struct Hash {
@@ -74,6 +76,7 @@ class Recorder {
     Cluster* cluster_ = nullptr;
     int warps_per_block_ = 0;
     std::unordered_map<Key, Instruction, Hash> open_;
+    std::vector<int> phases_;                  ///< of each block
     std::vector<std::vector<Visits>> visits_;  ///< of each thread of the cluster
     Races races_;
 };

@@ -31,7 +31,8 @@ struct AccessCounts {
     int64_t wavefronts = 0;  ///< shared memory: cycles in which the 32 banks serve an instruction
     int64_t conflicts = 0;   ///< of these, the ones that bank conflicts add
 
-    /// Global memory: bytes used of the bytes moved; 1 is perfectly coalesced.
+    /// Global memory: bytes asked for of the bytes moved. 1 is perfectly coalesced; more means that
+    /// lanes asked for the same bytes.
     double efficiency() const { return sectors ? double(bytes) / double(32 * sectors) : 1; }
     void add(const AccessCounts& other);
 };

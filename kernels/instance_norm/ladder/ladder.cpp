@@ -6,7 +6,7 @@ std::span<const LadderVersion> instance_norm_forward_ladder() {
     static constexpr LadderVersion versions[] = {
         {1, "thread per plane", "the formula, one thread per image and channel"},
         {2, "block per plane", "256 threads share a plane and add up in shared memory"},
-        {3, "shuffles", "a warp adds up in registers: two barriers instead of nine"},
+        {3, "shuffles", "a warp adds up in registers: two barriers instead of ten"},
         {4, "vectors", "a block takes 64 bytes of channels: whole sectors, 16 bytes per thread"},
         {5, "slab", "x is read once and kept in shared memory"},
         {6, "cluster", "several blocks hold a slab together and exchange their sums"},

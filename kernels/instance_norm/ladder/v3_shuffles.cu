@@ -5,7 +5,7 @@
 //   xor 2:   ...                                after five exchanges, without shared memory
 //   xor 1:   ...                                and without a barrier
 //
-// Two barriers per sum instead of nine, 8 floats of shared memory instead of 256. The loads are as
+// Two barriers per sum instead of ten, 8 floats of shared memory instead of 256. The loads are as
 // scattered as before, so on a large image it hardly matters: first things first (version 4).
 
 #include "kernels/instance_norm/ladder/ladder.cuh"
