@@ -1,4 +1,5 @@
 #include "kernels/pointwise/pointwise.h"
+#include "kernels/sim/intrinsics.h"
 #include "tests/support.h"
 
 using namespace sg;
@@ -99,4 +100,19 @@ TEST_CASE("the cast kernel converts as the types do", "[bf16]") {
     Output<bf16> narrow(count);
     cast(context, CastArgs<double, bf16>{count, values.data(), narrow});
     CHECK(max_error(narrow.get(), values) <= half_ulp<bf16>);
+}
+
+TEST_CASE("CUDA's bf16 arithmetic on the host rounds each result", "[bf16]") {
+    using namespace sg::sim;
+    const auto a = to<bf16>(uniform(500, 1, -4, 4)), b = to<bf16>(uniform(500, 2, -4, 4));
+    const auto c = to<bf16>(uniform(500, 3, -4, 4));
+    const auto same = [](bf16 got, float exact) { return got.bits == bf16::round(exact); };
+    bool all = true;
+    for (size_t i = 0; i < a.size(); ++i) {
+        const float x = a[i], y = b[i], z = c[i];
+        all &= same(__hadd(a[i], b[i]), x + y) && same(__hsub(a[i], b[i]), x - y);
+        all &= same(__hmul(a[i], b[i]), x * y) && same(__hfma(a[i], b[i], c[i]), x * y + z);
+        all &= __bfloat162float(__float2bfloat16_rn(x)) == x;
+    }
+    CHECK(all);
 }

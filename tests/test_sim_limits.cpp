@@ -108,3 +108,15 @@ TEST_CASE("the simulated device counts static beside dynamic shared memory") {
                  {"large_static_kernel", "thread (0,0,0)", "49152 bytes of static", "183312"});
     CHECK_NOTHROW(run(0));
 }
+
+TEST_CASE("a pointer that is not aligned to its type is refused in front of the launch") {
+    SimContext sim;
+    alignas(16) std::byte bytes[64] = {};
+    const auto run = [&](size_t offset) {
+        launch(sim, {.kernel = "address_kernel", .grid = 1, .block = 32, .shared = 256},
+               address_kernel, 1, 1, 0, reinterpret_cast<float*>(bytes + offset));
+    };
+    run(4);
+    expect_error([&] { run(2); },
+                 {"address_kernel", "argument 4", "multiples of 4 bytes", "launch refused"});
+}

@@ -146,11 +146,11 @@ int run(int argc, char** argv) {
     request.config.out = request.run.string();
     const auto device = sg::tools::open_device(config.device, config.threads);
     sg::tools::TrainDisplay display(config, line.quiet);
-    display.message(
-        fmt::format("device: {}{}\nprecision: {}\nimages: {}, batch {}\nrun folder: {}\n",
-                    sg::tools::device_report(*device),
-                    config.device == "auto" ? "; chosen because this version has no CUDA device" : "",
-                    config.precision, config.image_size, config.batch_size, request.run.string()));
+    display.message(fmt::format(
+        "device: {}{}\nprecision: {}\nimages: {}, batch {}\nrun folder: {}\n",
+        sg::tools::device_report(*device),
+        config.device == "auto" ? "; chosen because this version has no CUDA device" : "",
+        config.precision, config.image_size, config.batch_size, request.run.string()));
     const sg::TrainResult result = sg::train(*device, request, display.observer());
     display.finish();
 

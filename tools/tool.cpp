@@ -69,7 +69,8 @@ std::unique_ptr<Device> open_device(const std::string& name, int threads) {
     require(threads >= 0 && threads <= 4096, "threads", "{} is not a number of threads", threads);
     if (name == "auto" || name == "cpu") return Device::cpu(threads);
     if (name == "cuda")
-        throw Error("device", "this version has no CUDA device: it trains on the processor", "use --device cpu or auto");
+        throw Error("device", "this version has no CUDA device: it trains on the processor",
+                    "use --device cpu or auto");
     throw Error("device", fmt::format("'{}' is unknown, this build has: auto, cpu", name));
 }
 

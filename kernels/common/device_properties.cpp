@@ -19,6 +19,12 @@ std::string to_string(const Launch& l) {
                        to_string(l.grid), to_string(l.block), l.shared, l.cluster);
 }
 
+void refuse_argument(const Launch& launch, int argument, const void* address, size_t alignment) {
+    throw Error(launch.kernel, fmt::format("launch refused: argument {} is at {}, its type needs "
+                                           "multiples of {} bytes",
+                                           argument, address, alignment));
+}
+
 void check_launch(const DeviceProperties& device, const Launch& l) {
     const auto refuse = [&](bool good, const std::string& fact) {
         if (!good)

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <type_traits>
 
 namespace sg {
 
@@ -38,5 +40,25 @@ std::string to_string(const Launch& launch);
 
 /// Throws Error(launch.kernel) if the launch exceeds a limit of the device.
 void check_launch(const DeviceProperties& device, const Launch& launch);
+
+/// Throws Error(launch.kernel): argument number `argument` is at an address its type cannot have.
+[[noreturn]] void refuse_argument(const Launch& launch, int argument, const void* address,
+                                  size_t alignment);
+
+/// Throws Error(launch.kernel) if a pointer among a kernel's arguments is not aligned to its type:
+/// on the GPU that would be an error without a name, some time after the launch.
+template <class... Arguments>
+void check_arguments(const Launch& launch, const Arguments&... arguments) {
+    int number = 0;
+    const auto check = [&]<class T>(const T& argument) {
+        ++number;
+        if constexpr (std::is_pointer_v<T>) {
+            constexpr size_t alignment = alignof(std::remove_pointer_t<T>);
+            if (reinterpret_cast<uintptr_t>(argument) % alignment != 0)
+                refuse_argument(launch, number, argument, alignment);
+        }
+    };
+    (check(arguments), ...);
+}
 
 }  // namespace sg

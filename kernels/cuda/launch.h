@@ -19,6 +19,7 @@ void run(CudaContext& context, const Launch& config, const void* kernel, void** 
 template <class... Parameters, class... Arguments>
 void launch(CudaContext& context, const Launch& config, void (*kernel)(Parameters...),
             Arguments... arguments) {
+    check_arguments(config, arguments...);
     std::tuple<Parameters...> values{Parameters(arguments)...};
     std::apply(
         [&](auto&... each) {

@@ -134,10 +134,10 @@ void cluster_barrier(Where where) {
 }
 
 void warp_collective(const char* name, uint32_t mask, void* slot, Combine combine, Where where) {
-    check_lanes(name, mask, where);
     Collective* collective = find_collective(name, mask, where);
     auto& pending = current->block->warps[current->warp()];
     if (!collective) {
+        check_lanes(name, mask, where);
         Thread* lanes = current - current->lane();
         pending.push_back({.name = name, .mask = mask, .lanes = lanes, .where = where});
         collective = &pending.back();
@@ -149,6 +149,7 @@ void warp_collective(const char* name, uint32_t mask, void* slot, Combine combin
         combine(*collective);
         if (recorder) recorder->collective(*collective);
         std::vector<Thread*> threads;
+        threads.reserve(warp_size);
         for (int l = 0; l < warp_size; ++l)
             if (mask >> l & 1u) threads.push_back(collective->lanes + l);
         pending.erase(pending.begin() + (collective - pending.data()));

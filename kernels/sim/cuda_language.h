@@ -1,12 +1,7 @@
 #pragma once
 
-#include <algorithm>
-#include <bit>
-#include <cmath>
-#include <cstdint>
-
-#include "kernels/common/bf16.h"
 #include "kernels/sim/atomics.h"
+#include "kernels/sim/intrinsics.h"
 #include "kernels/sim/memory.h"
 #include "kernels/sim/warp.h"
 
@@ -48,73 +43,6 @@ inline int __syncthreads_or(int predicate, Where where = Where::current()) {
 }
 inline void __threadfence() {}
 inline void __threadfence_block() {}
-
-// Arithmetic. The fast forms are as exact here as the plain ones: the GPU's are not (tolerances in
-// tests allow for theirs).
-inline float __expf(float x) {
-    return std::exp(x);
-}
-inline float __logf(float x) {
-    return std::log(x);
-}
-inline float __fdividef(float x, float y) {
-    return x / y;
-}
-inline float __frcp_rn(float x) {
-    return 1.0f / x;
-}
-inline float __fsqrt_rn(float x) {
-    return std::sqrt(x);
-}
-inline float __fmaf_rn(float x, float y, float z) {
-    return std::fma(x, y, z);
-}
-inline float rsqrtf(float x) {
-    return 1.0f / std::sqrt(x);
-}
-inline float __saturatef(float x) {
-    return x > 0 ? std::min(x, 1.0f) : 0.0f;
-}
-using ::expf, ::fabsf, ::fmaf, ::fmaxf, ::fminf, ::log1pf, ::logf, ::powf, ::sqrtf, ::tanhf;
-
-template <class T>
-T min(T a, T b) {
-    return b < a ? b : a;
-}
-template <class T>
-T max(T a, T b) {
-    return a < b ? b : a;
-}
-
-inline int __popc(unsigned x) {
-    return std::popcount(x);
-}
-inline int __clz(int x) {
-    return std::countl_zero(unsigned(x));
-}
-inline int __ffs(int x) {
-    return x ? std::countr_zero(unsigned(x)) + 1 : 0;
-}
-inline unsigned __brev(unsigned x) {
-    unsigned reversed = 0;
-    for (int bit = 0; bit < 32; ++bit) reversed |= (x >> bit & 1u) << (31 - bit);
-    return reversed;
-}
-inline unsigned __umulhi(unsigned a, unsigned b) {
-    return unsigned(uint64_t{a} * b >> 32);
-}
-inline unsigned __float_as_uint(float x) {
-    return std::bit_cast<unsigned>(x);
-}
-inline float __uint_as_float(unsigned x) {
-    return std::bit_cast<float>(x);
-}
-inline int __float_as_int(float x) {
-    return std::bit_cast<int>(x);
-}
-inline float __int_as_float(int x) {
-    return std::bit_cast<float>(x);
-}
 
 /// Loads through the read-only cache: an ordinary load here.
 template <class T>

@@ -19,6 +19,7 @@ void run(SimContext& context, const Launch& launch, void (*call)(const void*),
 template <class... Parameters, class... Arguments>
 void launch(SimContext& context, const Launch& config, void (*kernel)(Parameters...),
             Arguments... arguments) {
+    check_arguments(config, arguments...);
     using Call = std::pair<void (*)(Parameters...), std::tuple<Parameters...>>;
     const Call call{kernel, std::tuple<Parameters...>{Parameters(arguments)...}};
     sim::run(
