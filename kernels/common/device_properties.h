@@ -49,8 +49,8 @@ void check_launch(const DeviceProperties& device, const Launch& launch);
 /// on the GPU that would be an error without a name, some time after the launch.
 template <class... Arguments>
 void check_arguments(const Launch& launch, const Arguments&... arguments) {
-    int number = 0;
-    const auto check = [&]<class T>(const T& argument) {
+    [[maybe_unused]] int number = 0;
+    [[maybe_unused]] const auto check = [&]<class T>(const T& argument) {
         ++number;
         if constexpr (std::is_pointer_v<T>) {
             constexpr size_t alignment = alignof(std::remove_pointer_t<T>);
