@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "benchmarks/device_memory.h"
+#include "benchmarks/norm_rows.h"
 #include "benchmarks/norm_textbook.h"
 #include "kernels/instance_norm/ladder/ladder.h"
 
@@ -17,7 +18,8 @@ constexpr const char* backward_name = "instance_norm_backward";
 
 constexpr LadderVersion cpu_ladder[] = {
     {1, "loops", "the formula, one image and channel after another"},
-    {2, "slabs", "16 channels side by side in vector registers, images over threads"}};
+    {2, "rows", "pixel after pixel, all channels side by side: whole cache lines"},
+    {3, "slabs", "16 channels side by side in vector registers, images over threads"}};
 
 std::span<const LadderVersion> versions_of(const KernelBenchmark& b) {
     if (b.device == "cpu") return cpu_ladder;
@@ -80,6 +82,8 @@ class NormCase {
             instance_norm_forward_version(context_, version, args);
         else if (version == 1)
             textbook_forward(args);
+        else if (version == 2)
+            forward_by_rows(args);
         else
             instance_norm_forward(context_, args);
     }
@@ -100,6 +104,8 @@ class NormCase {
             instance_norm_backward_version(context_, version, args);
         else if (version == 1)
             textbook_backward(args);
+        else if (version == 2)
+            backward_by_rows(args);
         else
             instance_norm_backward(context_, args);
     }
@@ -179,6 +185,8 @@ std::vector<KernelResult> run_kernel_benchmark(const KernelBenchmark& b) {
     const auto known = benchmark_kernels();
     require(std::find(known.begin(), known.end(), b.kernel) != known.end(), "kernels",
             "there is no kernel {}; there are {}", b.kernel, fmt::join(known, ", "));
+    require(b.device == "cpu" || b.device == "sim" || b.device == "cuda", "kernels",
+            "there is no device {}; there are cpu, sim and cuda", b.device);
     check_instance_norm(b.kernel.c_str(), b.shape);
     const auto versions = int(versions_of(b).size());
     require(b.version >= 0 && b.version <= versions, b.kernel.c_str(),
@@ -194,8 +202,6 @@ std::vector<KernelResult> run_kernel_benchmark(const KernelBenchmark& b) {
         SimContext context(options);
         return measure(context, b);
     }
-    require(b.device == "cuda", "kernels", "there is no device {}; there are cpu, sim and cuda",
-            b.device);
 #ifdef SG_CUDA_ENABLED
     CudaContext context;
     return measure(context, b);

@@ -90,11 +90,17 @@ Collective* find_collective(const char* name, uint32_t mask, const Where& where)
     return nullptr;
 }
 
-void check_lanes(const char* name, uint32_t mask, const Where& where) {
-    const int lane = current->lane(), first = current->index - lane;
+/// That the calling lane takes part itself.
+void check_own_lane(const char* name, uint32_t mask, const Where& where) {
+    const int lane = current->lane();
     if (!(mask >> lane & 1u))
         fail(*current, fmt::format("{} ({}) names {}, but not lane {} that calls it", name,
                                    describe(where), lanes_of(mask), lane));
+}
+
+/// That all lanes can come: once per collective, by the first that arrives.
+void check_lanes(const char* name, uint32_t mask, const Where& where) {
+    const int first = current->index - current->lane();
     const auto& threads = current->block->threads;
     for (int l = 0; l < warp_size; ++l) {
         if (!(mask >> l & 1u)) continue;
@@ -134,6 +140,7 @@ void cluster_barrier(Where where) {
 }
 
 void warp_collective(const char* name, uint32_t mask, void* slot, Combine combine, Where where) {
+    check_own_lane(name, mask, where);
     Collective* collective = find_collective(name, mask, where);
     auto& pending = current->block->warps[current->warp()];
     if (!collective) {
