@@ -15,7 +15,8 @@ namespace sg {
 namespace {
 
 template <class T, int N>
-__global__ void __launch_bounds__(slab_threads) instance_norm_forward_v4_kernel(LadderArgs<T> a) {
+__global__ void __launch_bounds__(slab_threads, 2)
+    instance_norm_forward_v4_kernel(LadderArgs<T> a) {
     __shared__ SharedArray<float, slab_channels<T>> sums;
     const SlabPlace<T, N> at(a.s, 1, a.s.M);
     const float size = float(a.s.M);
