@@ -167,3 +167,11 @@ TEST_CASE("instance norm refuses what it cannot take", "[instance_norm]") {
     expect_error([&] { instance_norm_backward(sim, backward); },
                  {"instance_norm_backward", "[1, 0, 3]"});
 }
+
+TEST_CASE("f64 on a device other than the CPU is refused by name", "[instance_norm]") {
+    SimContext sim;
+    expect_error([&] { instance_norm_forward(sim, InstanceNormForwardArgs<double>{}); },
+                 {"instance_norm_forward", "not for f64", "cpu"});
+    expect_error([&] { instance_norm_backward(sim, InstanceNormBackwardArgs<double>{}); },
+                 {"instance_norm_backward", "not for f64"});
+}

@@ -1,0 +1,62 @@
+#include "kernels/adam/adam.h"
+#include "kernels/common/error.h"
+#include "kernels/gradient_penalty/gradient_penalty.h"
+#include "kernels/instance_norm/instance_norm.h"
+#include "kernels/label_concat/label_concat.h"
+#include "kernels/loss/loss.h"
+#include "kernels/pointwise/pointwise.h"
+#include "kernels/reduce/reduce.h"
+
+// f64 is for gradient checks on the CPU. Asking another device for it is an error with the kernel's
+// name, so that code that chooses the type at run time builds for every device.
+
+namespace sg {
+
+namespace {
+
+[[noreturn]] void no_f64(const char* kernel) {
+    throw Error(kernel, "has kernels for f32 and bf16 on this device, not for f64",
+                "f64 runs on the cpu");
+}
+
+}  // namespace
+
+#define SG_NO_F64(function, Args)                      \
+    template <>                                        \
+    void function(CudaContext&, const Args<double>&) { \
+        no_f64(#function);                             \
+    }                                                  \
+    template <>                                        \
+    void function(SimContext&, const Args<double>&) {  \
+        no_f64(#function);                             \
+    }
+
+SG_NO_F64(adam_update, AdamArgs)
+SG_NO_F64(gradient_penalty, PenaltyArgs)
+SG_NO_F64(interpolate, InterpolateArgs)
+SG_NO_F64(leaky_mask, LeakyMaskArgs)
+SG_NO_F64(patch_seeds, PatchSeedsArgs)
+SG_NO_F64(instance_norm_forward, InstanceNormForwardArgs)
+SG_NO_F64(instance_norm_backward, InstanceNormBackwardArgs)
+SG_NO_F64(instance_norm_double_backward, InstanceNormDoubleBackwardArgs)
+SG_NO_F64(label_concat_forward, LabelConcatForwardArgs)
+SG_NO_F64(label_concat_backward, LabelConcatBackwardArgs)
+SG_NO_F64(label_bias_table, LabelBiasTableArgs)
+SG_NO_F64(label_bias_forward, LabelBiasForwardArgs)
+SG_NO_F64(label_bias_backward, LabelBiasBackwardArgs)
+SG_NO_F64(bce_with_logits_forward, BceArgs)
+SG_NO_F64(cross_entropy_forward, BceArgs)
+SG_NO_F64(softmax_forward, SoftmaxArgs)
+SG_NO_F64(l1_forward, L1Args)
+SG_NO_F64(mean_forward, MeanArgs)
+SG_NO_F64(unary, UnaryArgs)
+SG_NO_F64(binary, BinaryArgs)
+SG_NO_F64(scale_rows, ScaleRowsArgs)
+SG_NO_F64(broadcast_rows, BroadcastArgs)
+SG_NO_F64(broadcast_channels, BroadcastArgs)
+SG_NO_F64(transpose, TransposeArgs)
+SG_NO_F64(sum_rows, SumArgs)
+SG_NO_F64(sum_channels, SumArgs)
+SG_NO_F64(first_non_finite, NonFiniteArgs)
+
+}  // namespace sg
