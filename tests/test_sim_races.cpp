@@ -112,6 +112,31 @@ __global__ void ordered_kernel(Global<int> y) {
     if (t == 2) y[0] = x[5];
 }
 
+/// Threads 0 and 33 read a value; 33 then overwrites it, but knows only its own reading is done.
+__global__ void second_reader_kernel(Global<int> y) {
+    __shared__ SharedArray<int, 1> x;
+    const int t = int(threadIdx.x);
+    if (t == 0) x[0] = 1;
+    __syncthreads();
+    if (t == 0 || t == 33) y[t] = int(x[0]);
+    if (t == 33) x[0] = 2;
+}
+
+/// Starts a copy and leaves without having waited for it.
+__global__ void abandoned_copy_kernel(Global<const int> x) {
+    copy_async<4>(dynamic_shared<int>(), x);
+    copy_async_commit();
+}
+
+/// Waits for all copies of its own: there are none.
+__global__ void later_wait_kernel(Global<int> y) {
+    const Shared<int> x = dynamic_shared<int>();
+    x[0] = 5;
+    copy_async_commit();
+    copy_async_wait<0>();
+    y[0] = int(x[0]);
+}
+
 }  // namespace
 
 }  // namespace sg
@@ -192,4 +217,25 @@ TEST_CASE("atomics do not race, and __syncwarps of parts of a warp add up") {
                              ordered_kernel, &y));
         CHECK(y == 17);
     }
+}
+
+TEST_CASE("a reader in front of the writer's own reading is remembered") {
+    SimContext context(SimOptions{.order = ThreadOrder::forward, .check_races = true});
+    int y[64] = {};
+    expect_error(
+        [&] {
+            launch(context, {.kernel = "second_reader_kernel", .grid = 1, .block = 64},
+                   second_reader_kernel, y);
+        },
+        {"thread (33,0,0): race: it writes byte 0", "thread (0,0,0) read"});
+}
+
+TEST_CASE("a copy that nobody waited for does not reach a later launch") {
+    SimContext context(SimOptions{.threads = 1});
+    int x = 7, y = 0;
+    launch(context, {.kernel = "abandoned_copy_kernel", .grid = 1, .block = 1, .shared = 16},
+           abandoned_copy_kernel, &x);
+    launch(context, {.kernel = "later_wait_kernel", .grid = 1, .block = 1, .shared = 16},
+           later_wait_kernel, &y);
+    CHECK(y == 5);
 }

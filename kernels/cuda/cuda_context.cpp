@@ -64,17 +64,17 @@ void CudaContext::synchronize() {
 }
 
 double CudaContext::milliseconds(const std::function<void()>& work) {
-    cudaEvent_t start = nullptr, stop = nullptr;
-    check(cudaEventCreate(&start), "cuda");
-    check(cudaEventCreate(&stop), "cuda");
-    check(cudaEventRecord(start, stream_), "cuda");
+    struct Event {  // destroyed also if work() throws
+        cudaEvent_t id = nullptr;
+        Event() { check(cudaEventCreate(&id), "cuda"); }
+        ~Event() { cudaEventDestroy(id); }
+    } start, stop;
+    check(cudaEventRecord(start.id, stream_), "cuda");
     work();
-    check(cudaEventRecord(stop, stream_), "cuda");
-    check(cudaEventSynchronize(stop), "cuda");
+    check(cudaEventRecord(stop.id, stream_), "cuda");
+    check(cudaEventSynchronize(stop.id), "cuda");
     float elapsed = 0;
-    check(cudaEventElapsedTime(&elapsed, start, stop), "cuda");
-    cudaEventDestroy(start);
-    cudaEventDestroy(stop);
+    check(cudaEventElapsedTime(&elapsed, start.id, stop.id), "cuda");
     return elapsed;
 }
 
