@@ -66,13 +66,14 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOp
     const Tensor x_compute = operand(x, compute);
     Tensor y = Tensor::empty(x.device(), {s.N, s.P(), s.Q(), s.K}, out);
     dispatch_conv("conv2d", compute, out, [&]<class T, class Out>() {
-        conv_forward(x.device().context(),
-                     ConvForwardArgs<T, Out>{.shape = s,
-                                             .x = x_compute.data<T>(),
-                                             .w = w.data<acc_t<T>>(),
-                                             .bias = bias ? bias.data<acc_t<T>>() : nullptr,
-                                             .y = y.data<Out>(),
-                                             .weight_version = w.version()});
+        conv_forward(
+            x.device().context(),
+            ConvForwardArgs<T, Out>{.shape = s,
+                                    .x = x_compute.data<T>(),
+                                    .w = w.data<acc_t<T>>(),
+                                    .epilogue = {.bias = bias ? bias.data<acc_t<T>>() : nullptr},
+                                    .y = y.data<Out>(),
+                                    .weight_version = w.version()});
     });
     return record("conv2d", y, {x, w, bias},
                   [=](const auto& grads, const Needs& needs) -> std::vector<Tensor> {

@@ -65,12 +65,13 @@ template <class Out, class T>
 std::vector<double> forward(CpuContext& context, const ConvShape& s, const Operands<T>& o,
                             bool bias, uint64_t version = 0) {
     Output<Out> y(s.y_size());
-    conv_forward(context, ConvForwardArgs<T, Out>{.shape = s,
-                                                  .x = o.x.data(),
-                                                  .w = o.w.data(),
-                                                  .bias = bias ? o.bias.data() : nullptr,
-                                                  .y = y,
-                                                  .weight_version = version});
+    conv_forward(context,
+                 ConvForwardArgs<T, Out>{.shape = s,
+                                         .x = o.x.data(),
+                                         .w = o.w.data(),
+                                         .epilogue = {.bias = bias ? o.bias.data() : nullptr},
+                                         .y = y,
+                                         .weight_version = version});
     return y.get();
 }
 template <class Out, class T>

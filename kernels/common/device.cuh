@@ -11,7 +11,8 @@
 //   dynamic_shared<T>(offset_in_bytes)      dynamic shared memory (Launch::shared bytes)
 //   load<N>(p), store(p, Vec<T, N>)         one aligned access of N values
 //   cluster_sync(), cluster_rank(), cluster_blocks(), remote_shared(p, rank)
-//   copy_async<bytes>(shared, global), copy_async_commit(), copy_async_wait<groups>()
+//   copy_async<bytes>(shared, global), copy_async<bytes>(shared, global, valid) (zeros if not),
+//   copy_async_commit(), copy_async_wait<groups>()
 
 #include "kernels/common/bf16.h"
 #include "kernels/common/device_context.h"

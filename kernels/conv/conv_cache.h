@@ -12,8 +12,6 @@
 
 namespace sg {
 
-enum class ConvPass { forward, dgrad, wgrad };
-
 /// A oneDNN convolution built for one shape, with the memory layouts it chose.
 struct ConvPrimitive {
     dnnl::primitive primitive;

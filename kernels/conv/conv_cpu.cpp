@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "kernels/common/error.h"
+#include "kernels/conv/check.h"
 #include "kernels/conv/conv.h"
 #include "kernels/conv/conv_cache.h"
 #include "kernels/conv/conv_direct.h"
@@ -20,18 +21,6 @@ CpuContext::CpuContext(int threads)
 CpuContext::~CpuContext() = default;
 CpuContext::CpuContext(CpuContext&&) noexcept = default;
 CpuContext& CpuContext::operator=(CpuContext&&) noexcept = default;
-
-std::string to_string(const ConvShape& s) {
-    return fmt::format("x [{},{},{},{}] (NHWC), w [{},{},{},{}] (KRSC), stride {}, pad {}", s.N,
-                       s.H, s.W, s.C, s.K, s.R, s.S, s.C, s.stride, s.pad);
-}
-
-void check_conv_shape(const char* operation, const ConvShape& s) {
-    const bool positive = std::min({s.N, s.H, s.W, s.C, s.K, s.R, s.S, s.stride}) > 0;
-    require(positive && s.pad >= 0, operation, "extents must be positive: {}", to_string(s));
-    require(s.H + 2 * s.pad >= s.R && s.W + 2 * s.pad >= s.S, operation,
-            "the kernel is larger than the padded image: {}", to_string(s));
-}
 
 namespace {
 
@@ -66,33 +55,29 @@ T* mutable_pointer(const T* pointer) {
     return const_cast<T*>(pointer);  // oneDNN's memory objects are not const-correct
 }
 
-}  // namespace
-
 template <class T, class Out>
-void conv_forward(CpuContext& context, const ConvForwardArgs<T, Out>& args) {
-    check_conv_shape("conv_forward", args.shape);
+void plain_forward(CpuContext& context, const ConvForwardArgs<T, Out>& args) {
     if constexpr (std::is_same_v<T, double>) {
         direct_conv_forward(context, args);
     } else {
         ConvCache& cache = context.conv_cache();
+        const float* bias = args.epilogue.bias;
         const auto& p = cache.primitive(ConvPass::forward, args.shape, type_of<T>, type_of<Out>,
-                                        args.bias != nullptr, context.threads());
+                                        bias != nullptr, context.threads());
         std::unordered_map<int, memory> arguments{
             {DNNL_ARG_SRC, memory(p.x, cache.engine(), mutable_pointer(args.x))},
             {DNNL_ARG_WEIGHTS, cache.weights(p, args.shape, args.w, args.weight_version)},
             {DNNL_ARG_DST, memory(p.y, cache.engine(), args.y)}};
-        if (args.bias) {
+        if (bias) {
             const memory::desc desc({args.shape.K}, memory::data_type::f32, memory::format_tag::a);
-            arguments.emplace(DNNL_ARG_BIAS,
-                              memory(desc, cache.engine(), mutable_pointer(args.bias)));
+            arguments.emplace(DNNL_ARG_BIAS, memory(desc, cache.engine(), mutable_pointer(bias)));
         }
         run(context, p, std::move(arguments));
     }
 }
 
 template <class T, class Out>
-void conv_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
-    check_conv_shape("conv_dgrad", args.shape);
+void plain_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
     if constexpr (std::is_same_v<T, double>) {
         direct_conv_dgrad(context, args);
     } else {
@@ -104,6 +89,77 @@ void conv_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
              {DNNL_ARG_WEIGHTS, cache.weights(p, args.shape, args.w, args.weight_version)},
              {DNNL_ARG_DIFF_SRC, memory(p.x, cache.engine(), args.grad_x)}});
     }
+}
+
+/// The epilogue as a pass of its own over sums that already hold `bias_done`'s part of it.
+template <class T, class Out, class Sum>
+void apply_epilogue(const CpuContext& context, int64_t count, int64_t channels,
+                    const ConvEpilogue<T>& e, bool bias_done, const Sum* sums, Out* out) {
+    using A = acc_t<T>;
+    parallel_chunks(context, count, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+            A v = A(sums[i]);
+            if (e.bias && !bias_done) v += e.bias[i % channels];
+            if (!(v > 0)) v *= A(e.slope);
+            if (e.mask && !(A(e.mask[i]) > 0)) v *= A(e.mask_slope);
+            if (e.residual) v += A(e.residual[i]);
+            out[i] = Out(v);
+        }
+    });
+}
+
+/// `plain(sums)` leaves unrounded sums, to which the epilogue is applied. They go to memory of
+/// their own if they are wider than the result, or if the result holds an operand of the epilogue.
+template <class T, class Out, class Plain>
+void with_epilogue(CpuContext& context, int64_t count, int64_t channels,
+                   const ConvEpilogue<T>& epilogue, bool bias_done, Out* out, const Plain& plain) {
+    using Sum = acc_t<T>;
+    auto* sums = static_cast<Sum*>(context.conv_cache().workspace(size_t(count) * sizeof(Sum)));
+    plain(sums);
+    apply_epilogue(context, count, channels, epilogue, bias_done, sums, out);
+}
+
+}  // namespace
+
+template <class T, class Out>
+void conv_forward(CpuContext& context, const ConvForwardArgs<T, Out>& args) {
+    check_conv_forward(args);
+    const ConvShape& s = args.shape;
+    if (!args.epilogue.more()) {
+        plain_forward(context, args);
+    } else {
+        with_epilogue(context, s.y_size(), s.K, args.epilogue, true, args.y, [&](acc_t<T>* sums) {
+            plain_forward(context,
+                          ConvForwardArgs<T, acc_t<T>>{.shape = s,
+                                                       .x = args.x,
+                                                       .w = args.w,
+                                                       .epilogue = {.bias = args.epilogue.bias},
+                                                       .y = sums,
+                                                       .weight_version = args.weight_version});
+        });
+    }
+    if (args.label_bias)
+        label_bias_forward(context, LabelBiasForwardArgs<Out>{.shape = label_bias_shape(s),
+                                                              .table = args.label_bias,
+                                                              .relative = args.label_bias_relative,
+                                                              .y = args.y});
+}
+
+template <class T, class Out>
+void conv_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
+    check_conv_shape("conv_dgrad", args.shape);
+    const ConvShape& s = args.shape;
+    if (!args.epilogue.more() && !args.epilogue.bias) {
+        plain_dgrad(context, args);
+        return;
+    }
+    with_epilogue(context, s.x_size(), s.C, args.epilogue, false, args.grad_x, [&](acc_t<T>* sums) {
+        plain_dgrad(context, ConvDgradArgs<T, acc_t<T>>{.shape = s,
+                                                        .grad_y = args.grad_y,
+                                                        .w = args.w,
+                                                        .grad_x = sums,
+                                                        .weight_version = args.weight_version});
+    });
 }
 
 namespace {

@@ -28,7 +28,7 @@ void direct_conv_forward(CpuContext& context, const ConvForwardArgs<T, Out>& arg
             const int64_t left = q * d.stride - d.pad;
             const TapRange columns(left, d.S, d.W);
             for (int64_t k = 0; k < d.K; ++k) {
-                acc_t<T> sum = args.bias ? args.bias[k] : acc_t<T>{0};
+                acc_t<T> sum = args.epilogue.bias ? args.epilogue.bias[k] : acc_t<T>{0};
                 for (int64_t r = rows.first; r < rows.last; ++r)
                     for (int64_t s = columns.first; s < columns.last; ++s) {
                         const T* x = args.x + ((n * d.H + top + r) * d.W + left + s) * d.C;

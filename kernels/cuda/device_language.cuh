@@ -111,6 +111,22 @@ __device__ void copy_async(T* to, const T* from) {
                      "n"(bytes)
                      : "memory");
 }
+/// The same, but zeros arrive if not `valid`; nothing is read then, though `from` must be an
+/// address.
+template <int bytes, class T>
+__device__ void copy_async(T* to, const T* from, bool valid) {
+    static_assert(bytes == 4 || bytes == 8 || bytes == 16);
+    const auto shared = static_cast<unsigned>(__cvta_generic_to_shared(to));
+    const int source_bytes = valid ? bytes : 0;
+    if constexpr (bytes == 16)
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(from),
+                     "r"(source_bytes)
+                     : "memory");
+    else
+        asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(shared), "l"(from),
+                     "n"(bytes), "r"(source_bytes)
+                     : "memory");
+}
 __device__ inline void copy_async_commit() {
     asm volatile("cp.async.commit_group;" ::: "memory");
 }

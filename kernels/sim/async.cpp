@@ -20,7 +20,10 @@ void copy_async_wait_groups(int groups) {
     while (done < copies.size() && copies[done].group + groups < current->copy_groups) {
         const AsyncCopy& copy = copies[done++];
         if (recorder) recorder->copy_arrives(copy.to, copy.bytes);
-        std::memcpy(copy.to, copy.from, copy.bytes);
+        if (copy.from)
+            std::memcpy(copy.to, copy.from, copy.bytes);
+        else
+            std::memset(copy.to, 0, copy.bytes);
     }
     copies.erase(copies.begin(), copies.begin() + std::ptrdiff_t(done));
 }

@@ -69,6 +69,15 @@ template <int bytes, class T>
     SG_SIM_RECORD(Space::global, Access::load, source, bytes);
     copy_async(to.vector(Access::store, bytes), source, bytes);
 }
+/// Zeros arrive if not `valid`; nothing is read then.
+template <int bytes, class T>
+[[gnu::always_inline]] inline void copy_async(SharedPointer<T> to, GlobalPointer<const T> from,
+                                              bool valid) {
+    if (valid)
+        copy_async<bytes>(to, from);
+    else
+        copy_async(to.vector(Access::store, bytes), nullptr, bytes);
+}
 template <int groups>
 void copy_async_wait() {
     copy_async_wait_groups(groups);

@@ -41,7 +41,7 @@ struct Votes {
 /// A copy to shared memory that has not been waited for.
 struct AsyncCopy {
     void* to;
-    const void* from;
+    const void* from;  ///< null: zeros arrive
     size_t bytes;
     int group;
 };
