@@ -9,6 +9,7 @@
 //   Shared<T>             pointer to shared memory
 //   __shared__ SharedArray<T, n> a;         static shared memory
 //   dynamic_shared<T>(offset_in_bytes)      dynamic shared memory (Launch::shared bytes)
+//   seen_as<U>(p)         the same shared memory as elements of type U
 //   load<N>(p), store(p, Vec<T, N>)         one aligned access of N values
 //   cluster_sync(), cluster_rank(), cluster_blocks(), remote_shared(p, rank)
 //   copy_async<bytes>(shared, global), copy_async<bytes>(shared, global, valid) (zeros if not),

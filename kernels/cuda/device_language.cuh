@@ -30,6 +30,11 @@ __device__ T* dynamic_shared(size_t offset = 0) {
     return reinterpret_cast<T*>(reinterpret_cast<char*>(sg_dynamic_shared) + offset);
 }
 
+template <class U, class T>
+__device__ U* seen_as(T* p) {
+    return reinterpret_cast<U*>(p);
+}
+
 namespace cuda {
 
 template <int bytes>

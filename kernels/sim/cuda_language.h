@@ -13,6 +13,7 @@
 #define __host__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
+#define __grid_constant__
 // One block at a time per thread of the processor; SharedArray holds its own when a cluster's
 // blocks take turns.
 #define __shared__ static thread_local

@@ -22,6 +22,13 @@ SharedPointer<T> dynamic_shared(size_t offset = 0) {
             offset < bytes ? (bytes - offset) / sizeof(T) : 0};
 }
 
+/// The same memory as elements of another type.
+template <class U, class T>
+SharedPointer<U> seen_as(SharedPointer<T> p) {
+    return {reinterpret_cast<U*>(p.base()), p.count() * sizeof(T) / sizeof(U),
+            p.at() * int64_t(sizeof(T)) / int64_t(sizeof(U))};
+}
+
 template <int N, template <class> class Pointer, class T>
 [[gnu::always_inline]] inline Vec<std::remove_const_t<T>, N> load(Pointer<T> p) {
     Vec<std::remove_const_t<T>, N> value;

@@ -1,0 +1,81 @@
+#include "kernels/conv/gemm/launch.cuh"
+
+// y [NPQ][K] = (x gathered) [NPQ][RSC] x (w [K][RSC]) transposed.
+
+namespace sg {
+
+namespace {
+
+template <class T>
+struct ForwardProblem {
+    GemmGrid<T> grid;
+    PixelGather x_at;
+    Global<const T> x, w;
+    int pixels, filters, depth;
+};
+
+template <class C>
+__global__ void __launch_bounds__(C::threads, C::blocks)
+    conv_forward_kernel(const __grid_constant__ ForwardProblem<typename C::T> p) {
+    using T = typename C::T;
+    gemm_block<C>(
+        p.grid, p.filters, p.depth,
+        [&](int m) {
+            return GatherDepth<typename C::LayoutA, C::threads, C::V, T>(p.x_at, p.x, m, p.pixels,
+                                                                         p.depth);
+        },
+        [&](int n) {
+            return PlainMatrix<typename C::LayoutB, C::threads, C::V, T>(p.w, p.filters, p.depth,
+                                                                         n);
+        },
+        [&](int m) { return m < p.pixels ? m * p.filters : -1; });
+}
+
+template <class T, class Out>
+void gemm_forward(ThisDevice& device, const ConvForwardArgs<T, Out, T>& args) {
+    const ConvShape& s = args.shape;
+    const ConvProduct product = conv_product(ConvPass::forward, s);
+    ForwardProblem<T> problem{.grid = {},
+                              .x_at = pixels_of_x(s),
+                              .x = args.x,
+                              .w = args.w,
+                              .pixels = int(product.m),
+                              .filters = int(s.K),
+                              .depth = int(product.depth)};
+    const GemmJob<T> job{.shape = s,
+                         .math = args.math,
+                         .a = args.x,
+                         .b = args.w,
+                         .result = conv_result(args.epilogue, args.y),
+                         .result_vectors = result_vectors(args.epilogue, args.y, sizeof(Out), s.K),
+                         .workspace = args.workspace,
+                         .result_size = s.y_size(),
+                         .channels = int(s.K)};
+    run_gemm<ConvPass::forward>(device, "conv_forward_kernel", job, product,
+                                [&]<class C>(const GemmGrid<T>& grid, const Launch& config) {
+                                    problem.grid = grid;
+                                    launch(device, config, conv_forward_kernel<C>, problem);
+                                });
+}
+
+}  // namespace
+
+template <DeviceContext Device, class T, class Out>
+void conv_forward(Device& device, const ConvForwardArgs<T, Out, T>& args) {
+    check_conv_forward(args);
+    check_conv_device(
+        ConvPass::forward, args.shape,
+        conv_workspace<T>(device.properties(), ConvPass::forward, args.shape, args.math),
+        args.workspace, args.workspace_size);
+    gemm_forward(device, args);
+    if (args.label_bias)
+        label_bias_forward(device, LabelBiasForwardArgs<Out>{.shape = label_bias_shape(args.shape),
+                                                             .table = args.label_bias,
+                                                             .relative = args.label_bias_relative,
+                                                             .y = args.y});
+}
+template void conv_forward(ThisDevice&, const ConvForwardArgs<float, float, float>&);
+template void conv_forward(ThisDevice&, const ConvForwardArgs<bf16, bf16, bf16>&);
+template void conv_forward(ThisDevice&, const ConvForwardArgs<bf16, float, bf16>&);
+
+}  // namespace sg

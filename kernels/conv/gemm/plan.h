@@ -1,0 +1,48 @@
+#pragma once
+
+#include "kernels/conv/conv.h"
+
+namespace sg {
+
+/// How a device multiplies, by type and ConvMath.
+enum class ConvArithmetic { f32, tf32, bf16 };
+template <class T>
+constexpr ConvArithmetic conv_arithmetic(ConvMath math) {
+    if (sizeof(T) == 2) return ConvArithmetic::bf16;
+    return math == ConvMath::tf32 ? ConvArithmetic::tf32 : ConvArithmetic::f32;
+}
+
+/// A pass as a matrix product [m][depth] x [depth][n]; `phases` products of the same size for dgrad
+/// with a stride (the largest, where the phases differ).
+struct ConvProduct {
+    int64_t m, n, depth;
+    int phases = 1;
+};
+ConvProduct conv_product(ConvPass pass, const ConvShape& shape);
+
+/// Tiles of the result that one block computes: 128 x 128, 128 x 64 (bf16 only), 64 x 64, and for
+/// f32 a thin one for few channels, 64 x 16 (wgrad: 16 x 64).
+enum class ConvTile { large, tall, small, thin };
+
+/// Whether a pass of this shape can copy 16 bytes at a time (if pointers are aligned, too).
+bool conv_vectors(ConvPass pass, const ConvShape& shape, ConvArithmetic arithmetic);
+/// The tile for operands that are copied element by element.
+inline ConvTile element_tile(ConvArithmetic arithmetic) {
+    return arithmetic == ConvArithmetic::f32 ? ConvTile::thin : ConvTile::small;
+}
+
+struct ConvPlan {
+    ConvTile tile;
+    int shares;  ///< blocks that share the depth of one tile; their sums are added afterwards
+    bool operator==(const ConvPlan&) const = default;
+};
+/// The plan with the least time by a model of the device (plan.cpp); a function of its arguments.
+ConvPlan conv_plan(const DeviceProperties& device, ConvPass pass, const ConvShape& shape,
+                   ConvArithmetic arithmetic);
+
+/// Depth that one tile takes at a time.
+constexpr int conv_tile_depth(ConvArithmetic arithmetic) {
+    return arithmetic == ConvArithmetic::bf16 ? 64 : 32;
+}
+
+}  // namespace sg
