@@ -9,13 +9,13 @@ namespace sg {
 
 SimContext::SimContext(const SimOptions& options) : options(options) {
     // The limits of the GPUs of that architecture (CUDA C++ Programming Guide, compute
-    // capabilities), with as many processors as an H200.
+    // capabilities); an H200 has 132 processors.
     const int a = options.architecture;
     require(a >= 80, "sim", "architecture is {}, expected 80 or more", a);
     const bool small = a == 86 || a == 89 || a / 10 == 12;
     properties_ = {.name = "simulated device",
                    .architecture = a,
-                   .processors = 132,
+                   .processors = options.processors,
                    .max_threads = 1024,
                    .shared_per_block = size_t(small    ? 99
                                               : a < 90 ? 163
