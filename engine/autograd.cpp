@@ -128,8 +128,9 @@ std::vector<Tensor> record(const char* op, std::vector<Tensor> outputs, std::vec
     bool needed = false;
     for (const Tensor& input : inputs) {
         if (!input) continue;
-        require(&input.device() == &outputs[0].device(), op, "operands are on {} and {}",
-                outputs[0].device().name(), input.device().name());
+        require(&input.device() == &outputs[0].device(), op,
+                "operands are on two devices, {} and {}", outputs[0].device().name(),
+                input.device().name());
         needed |= input.requires_grad();
     }
     if (!recording || !needed) return outputs;
