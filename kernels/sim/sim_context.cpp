@@ -1,5 +1,7 @@
 #include "kernels/sim/sim_context.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -24,6 +26,11 @@ SimContext::SimContext(const SimOptions& options) : options(options) {
                    .max_cluster = a < 90  ? 1
                                   : small ? 8
                                           : 16};
+}
+
+int SimContext::threads() const {
+    if (options.order != ThreadOrder::forward) return 1;  // meant to be repeatable
+    return options.threads > 0 ? options.threads : omp_get_num_procs();
 }
 
 void AccessCounts::add(const AccessCounts& other) {

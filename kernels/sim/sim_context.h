@@ -59,6 +59,7 @@ class SimContext {
     explicit SimContext(const SimOptions& options = {});
 
     const DeviceProperties& properties() const { return properties_; }
+    int threads() const;   ///< of the processor, that launches use
     void synchronize() {}  ///< as CudaContext's: here a launch has ended when it returns
 
     SimOptions options;
