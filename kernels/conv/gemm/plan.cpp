@@ -114,9 +114,5 @@ template int64_t conv_workspace<float>(const DeviceProperties&, ConvPass, const 
                                        ConvMath);
 template int64_t conv_workspace<bf16>(const DeviceProperties&, ConvPass, const ConvShape&,
                                       ConvMath);
-template <>
-int64_t conv_workspace<double>(const DeviceProperties&, ConvPass, const ConvShape&, ConvMath) {
-    return 0;  // the pass itself says that there is no f64
-}
 
 }  // namespace sg
