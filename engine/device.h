@@ -48,13 +48,13 @@ class Device {
 };
 
 /// A piece of a device's memory, returned to its arena with the object.
-class DeviceMemory {
+class DeviceBytes {
   public:
-    DeviceMemory(Device& device, size_t bytes)
+    DeviceBytes(Device& device, size_t bytes)
         : device_(&device), data_(device.arena().allocate(bytes)) {}
-    ~DeviceMemory() { device_->arena().free(data_); }
-    DeviceMemory(const DeviceMemory&) = delete;
-    DeviceMemory& operator=(const DeviceMemory&) = delete;
+    ~DeviceBytes() { device_->arena().free(data_); }
+    DeviceBytes(const DeviceBytes&) = delete;
+    DeviceBytes& operator=(const DeviceBytes&) = delete;
 
     Device& device() const { return *device_; }
     void* data() const { return data_; }

@@ -70,7 +70,7 @@ void Parameters::adam_step(const std::vector<Tensor>& gradients, int64_t step, d
             gradients.size(), entries_.size());
     Device& device = values_.device();
     const AdamSchedule schedule = adam_schedule(step, learning_rate, options.beta1, options.beta2);
-    const DeviceMemory given(device, sizeof(schedule));
+    const DeviceBytes given(device, sizeof(schedule));
     device.upload(given.data(), &schedule, sizeof(schedule));
     for (size_t i = 0; i < entries_.size(); ++i) {
         const Tensor& gradient = gradients[i];
@@ -98,7 +98,7 @@ std::string first_non_finite(const std::vector<Parameters::Entry>& entries,
     if (tensors.empty()) return {};
     Device& device = tensors[0].device();
     std::vector<int64_t> at(tensors.size());
-    const DeviceMemory indices(device, at.size() * sizeof(int64_t));
+    const DeviceBytes indices(device, at.size() * sizeof(int64_t));
     for (size_t i = 0; i < tensors.size(); ++i)
         run_kernel(tensors[i], [&]<class T>(auto& context) {
             first_non_finite(context,

@@ -79,7 +79,7 @@ class Tensor {
 
   private:
     struct Storage {
-        DeviceMemory memory;
+        DeviceBytes memory;
         uint64_t version = 0;
         Storage(Device& device, size_t bytes) : memory(device, bytes) {}
     };
