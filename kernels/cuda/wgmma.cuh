@@ -92,9 +92,9 @@ __device__ void wgmma_keep(float (&d)[count]) {
 #define SG_SUMS32(i) SG_SUMS16(i), SG_SUMS16(i + 16)
 #define SG_SUMS64(i) SG_SUMS32(i), SG_SUMS32(i + 32)
 // Behind the operands: d is added to (predicate true), a and b are not negated, a is K-major.
-#define SG_WGMMA(N, sums, a, b, tn)                                 \
-    "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32.bf16.bf16 {" sums \
-    "}, %" #a ", %" #b ", 1, 1, 1, 0, %" #tn ";"
+#define SG_WGMMA(N, sums, a, b, tn)                                                      \
+    "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32.bf16.bf16 {" sums "}, %" #a ", %" #b \
+    ", 1, 1, 1, 0, %" #tn ";"
 
 /// d[64][N] += a[64][16] b[16][N], begun: bf16 operands in shared memory (WgmmaOperand), sums in
 /// the warpgroup's registers. Thread t's d[4j + 2h + e] is row 16(t/32) + t%32/4 + 8h, column
@@ -105,15 +105,15 @@ __device__ void wgmma_m64k16(float (&d)[N / 2], uint64_t a, uint64_t b) {
     if constexpr (N == 256)
         asm volatile(SG_WGMMA(256,
                               SG_TEN() SG_TEN(1) SG_TEN(2) SG_TEN(3) SG_TEN(4) SG_TEN(5) SG_TEN(6)
-                                  SG_TEN(7) SG_TEN(8) SG_TEN(9) SG_TEN(10) SG_TEN(11)
-                              "%120, %121, %122, %123, %124, %125, %126, %127",
+                                  SG_TEN(7) SG_TEN(8) SG_TEN(9) SG_TEN(10)
+                                      SG_TEN(11) "%120, %121, %122, %123, %124, %125, %126, %127",
                               128, 129, 130)
                      : SG_SUMS64(0), SG_SUMS64(64)
                      : "l"(a), "l"(b), "n"(side_contiguous));
     else if constexpr (N == 128)
         asm volatile(SG_WGMMA(128,
-                              SG_TEN() SG_TEN(1) SG_TEN(2) SG_TEN(3) SG_TEN(4) SG_TEN(5)
-                              "%60, %61, %62, %63",
+                              SG_TEN() SG_TEN(1) SG_TEN(2) SG_TEN(3) SG_TEN(4)
+                                  SG_TEN(5) "%60, %61, %62, %63",
                               64, 65, 66)
                      : SG_SUMS64(0)
                      : "l"(a), "l"(b), "n"(side_contiguous));

@@ -107,8 +107,8 @@ void for_dgrad_launches(const ConvDgradArgs<T, Out, T>& args, const GemmGrid<T>&
     for (int64_t row = 0; row < std::min(s.stride, s.H); ++row)
         for (int64_t column = 0; column < std::min(s.stride, s.W); ++column)
             phases.push_back(dgrad_phase(s, row, column));
-    DgradProblem<T> problem{
-        grid, args.grad_y, args.w, int(s.H), int(s.W), int(s.C), int(s.stride), {}};
+    DgradProblem<T> problem{grid,     args.grad_y, args.w,        int(s.H),
+                            int(s.W), int(s.C),    int(s.stride), {}};
     for (size_t first = 0; first < phases.size(); first += problem.phases_per_launch) {
         const size_t count = std::min<size_t>(problem.phases_per_launch, phases.size() - first);
         std::copy_n(phases.begin() + int64_t(first), count, problem.phases);

@@ -1,34 +1,14 @@
 #pragma once
 
 #include "kernels/conv/gemm/problems.cuh"
-#include "kernels/conv/wgmma/descriptor.h"
+#include "kernels/conv/wgmma/config.cuh"
+#include "kernels/conv/wgmma/copies.cuh"
 #include "kernels/conv/wgmma/pipeline.cuh"
 #include "kernels/cuda/wgmma.cuh"
 
 // gemm_block with wgmma: one warpgroup copies tiles, two multiply them (README.md here). nvcc only.
 
 namespace sg {
-
-template <int tile_n_, Contiguous contiguous_b>
-struct WgmmaConfig {
-    using T = bf16;
-    static constexpr int tile_m = 128, tile_n = tile_n_, tile_k = 64, stages = 4, V = 8;
-    static constexpr int copy_threads = 128, threads = 256;  ///< `threads` multiply and store
-    /// Per thread, after the start with what 384 threads can have: 168.
-    static constexpr int copy_registers = 104, registers = 200;
-    static_assert(copy_registers + 2 * registers <= 3 * 168);
-    using LayoutA = TileLayout<T, tile_m, tile_k, Contiguous::depth>;
-    using LayoutB = TileLayout<T, tile_n, tile_k, contiguous_b>;
-    using OperandA = WgmmaOperand<LayoutA>;
-    using OperandB = WgmmaOperand<LayoutB>;
-
-    static constexpr int alignment = 1024;  ///< of operand tiles, for the swizzle
-    static constexpr int stage_bytes = OperandA::tile_bytes + OperandB::tile_bytes;
-    static_assert(OperandA::tile_bytes % alignment == 0 && stage_bytes % alignment == 0);
-    static constexpr int pitch = tile_n + 8;  ///< as in GemmConfig
-    static_assert(tile_m * pitch * int(sizeof(float)) <= stages * stage_bytes);
-    static constexpr size_t shared_bytes = alignment + stages * stage_bytes + 2 * stages * 8;
-};
 
 /// The block's dynamic shared memory: the slots, then the barriers.
 template <class C>
@@ -109,15 +89,13 @@ struct WgmmaConsumer {
     __device__ void release(int slot) const {
         if (threadIdx.x % 32 == 0) mbarrier_arrive(shared.free(slot));
     }
-    /// Puts the sums into rows [first_row, +64) of a matrix with C::pitch columns.
-    __device__ void put(float* out, int first_row) {
+    /// Puts the sums into a matrix [tile_m][pitch]. `thread`: of the consumers'.
+    __device__ void put(float* out, int thread) {
         wgmma_keep(sums);
-        const int lane = int(threadIdx.x) % 32;
-        const int row = first_row + int(threadIdx.x) % 128 / 32 * 16 + lane / 4;
 #pragma unroll
-        for (int i = 0; i < C::tile_n / 4; ++i)  // pairs of sums
-            store(out + ((row + i % 2 * 8) * C::pitch + i / 2 * 8 + lane % 4 * 2),
-                  Vec<float, 2>{{sums[2 * i], sums[2 * i + 1]}});
+        for (int i = 0; i < C::tile_n / 2; i += 2)
+            store(out + (C::sum_row(thread, i) * C::pitch + C::sum_column(thread, i)),
+                  Vec<float, 2>{{sums[i], sums[i + 1]}});
     }
 };
 

@@ -15,14 +15,13 @@ template <class C, class ElementOf>
 __device__ void wgmma_consume(const WgmmaShared<C>& shared, const GemmGrid<bf16>& grid, int tiles,
                               int warpgroup, int first_channel, int channels,
                               const ElementOf& row_element) {
-    const int first_row = 64 * warpgroup;
-    WgmmaConsumer<C> consumer(shared, first_row);
+    const int thread = int(threadIdx.x) - C::copy_threads;
+    WgmmaConsumer<C> consumer(shared, 64 * warpgroup);
     consume_tiles<C::stages>(consumer, tiles);
     barrier_sync<1, C::threads>();  // nobody reads the tiles any more: the sums take their place
     float* sums = reinterpret_cast<float*>(shared.tiles);
-    consumer.put(sums, first_row);
+    consumer.put(sums, thread);
     barrier_sync<1, C::threads>();
-    const int thread = int(threadIdx.x) - C::copy_threads;
     if (grid.vectors)
         gemm_store<C, 4>(grid.result, sums, first_channel, channels, row_element, thread);
     else
@@ -66,13 +65,9 @@ __global__ void __launch_bounds__(C::copy_threads + C::threads, 1)
     wgmma_block<C>(
         p.grid, p.filters, p.depth,
         [&](int m) {
-            return GatherDepth<typename C::LayoutA, C::copy_threads, C::V, bf16>(p.x_at, p.x, m,
-                                                                                 p.pixels, p.depth);
+            return TapGather<typename C::LayoutA, C::copy_threads>(p.x_at, p.x, m, p.pixels);
         },
-        [&](int n) {
-            return PlainMatrix<typename C::LayoutB, C::copy_threads, C::V, bf16>(p.w, p.filters,
-                                                                                 p.depth, n);
-        },
+        [&](int n) { return FilterRows<typename C::LayoutB, C::copy_threads>(p.w, p.depth, n); },
         [&](int m) { return p.element_of(m); });
 }
 
@@ -83,13 +78,10 @@ __global__ void __launch_bounds__(C::copy_threads + C::threads, 1)
     wgmma_block<C>(
         p.grid, p.C, phase.depth,
         [&](int m) {
-            return GatherDepth<typename C::LayoutA, C::copy_threads, C::V, bf16>(
-                phase.grad_y_at, p.grad_y, m, phase.pixels, phase.depth);
+            return TapGather<typename C::LayoutA, C::copy_threads>(phase.grad_y_at, p.grad_y, m,
+                                                                   phase.pixels);
         },
-        [&](int n) {
-            return PhaseWeights<typename C::LayoutB, C::copy_threads, C::V, bf16>(phase.taps, p.w,
-                                                                                  n, phase.depth);
-        },
+        [&](int n) { return TapWeights<typename C::LayoutB, C::copy_threads>(phase.taps, p.w, n); },
         [&](int m) { return p.element_of(phase, m); });
 }
 
@@ -128,13 +120,13 @@ bool conv_wgmma_forward(CudaContext& device, const ConvForwardArgs<bf16, Out, bf
     if (!conv_wgmma_chosen(device.properties(), ConvPass::forward, s, args.wgmma)) return false;
     if (!aligned_to(16, args.x, args.w)) return false;
     ForwardProblem<bf16> problem = forward_problem(args);
-    with_plan<ConvPass::forward>(
-        device.properties(), "conv_forward_wgmma_kernel", s, conv_result(args.epilogue, args.y),
-        result_vectors(args.epilogue, args.y, sizeof(Out), s.K),
-        [&]<class C>(const GemmGrid<bf16>& grid, const Launch& config) {
-            problem.grid = grid;
-            launch(device, config, conv_forward_wgmma_kernel<C>, problem);
-        });
+    with_plan<ConvPass::forward>(device.properties(), "conv_forward_wgmma_kernel", s,
+                                 conv_result(args.epilogue, args.y),
+                                 result_vectors(args.epilogue, args.y, sizeof(Out), s.K),
+                                 [&]<class C>(const GemmGrid<bf16>& grid, const Launch& config) {
+                                     problem.grid = grid;
+                                     launch(device, config, conv_forward_wgmma_kernel<C>, problem);
+                                 });
     return true;
 }
 template bool conv_wgmma_forward(CudaContext&, const ConvForwardArgs<bf16, bf16, bf16>&);

@@ -10,12 +10,12 @@ namespace sg {
 /// Whether the device's instructions and memory and the shape allow it.
 bool conv_wgmma_takes(const DeviceProperties& device, ConvPass pass, const ConvShape& shape);
 
-/// Columns of the result that one block computes, next to 128 rows: 64, 128 or 256, whichever a
-/// model of the device (plan.cpp) finds fastest; and the clocks that it then expects.
 struct WgmmaPlan {
-    int tile_n;
-    double clocks;
+    int tile_n;     ///< columns of the result that one block computes, by 128 rows
+    double clocks;  ///< that the model expects
 };
+/// The tile, of 64, 128 or 256 columns, that divides the result's and has the least time by a model
+/// of the device (plan.cpp).
 WgmmaPlan conv_wgmma_plan(const DeviceProperties& device, ConvPass pass, const ConvShape& shape);
 
 /// Whether to use it, as far as the shape decides (ConvWgmma in conv.h).

@@ -47,6 +47,7 @@ WgmmaPlan conv_wgmma_plan(const DeviceProperties& device, ConvPass pass, const C
     const ConvProduct product = conv_product(pass, s);
     WgmmaPlan best{64, std::numeric_limits<double>::infinity()};
     for (const TileFacts& t : tile_facts) {
+        if (product.n % t.columns != 0) continue;
         const double clocks = model_clocks(device, product, t);
         if (clocks < best.clocks) best = {t.columns, clocks};
     }
