@@ -131,7 +131,7 @@ nlohmann::json to_json(Device& device, const StepBenchmark& b, const StepBenchma
         {"g_step_max_ms", result.g_step.max},
         {"peak_rss_mb", result.peak_rss_mb},
         {"tensor_peak_mb", result.tensor_peak_mb},
-        {"threads", device.context().threads()},
+        {"threads", device.threads()},
         {"device", device.name()},
         {"device_name", cpu_model_name()},
         {"isa", cpu_isa_name()},

@@ -126,7 +126,13 @@ GradMode::~GradMode() {
 std::vector<Tensor> record(const char* op, std::vector<Tensor> outputs, std::vector<Tensor> inputs,
                            Backward backward) {
     bool needed = false;
-    for (const Tensor& input : inputs) needed |= input.requires_grad();
+    for (const Tensor& input : inputs) {
+        if (!input) continue;
+        require(&input.device() == &outputs[0].device(), op,
+                "operands are on two devices, {} and {}", outputs[0].device().name(),
+                input.device().name());
+        needed |= input.requires_grad();
+    }
     if (!recording || !needed) return outputs;
     const std::shared_ptr<Node> node(
         new Node(op, std::move(inputs), std::move(backward), outputs.size()), release);

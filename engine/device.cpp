@@ -1,5 +1,6 @@
 #include "engine/device.h"
 
+#include <cstring>
 #include <fstream>
 
 #include <dnnl.hpp>
@@ -7,7 +8,28 @@
 namespace sg {
 
 std::unique_ptr<Device> Device::cpu(int threads) {
-    return std::unique_ptr<Device>(new Device("cpu", threads));
+    return std::unique_ptr<Device>(new Device("cpu", std::in_place_type<CpuContext>, threads));
+}
+
+std::unique_ptr<Device> Device::sim(const SimOptions& options) {
+    return std::unique_ptr<Device>(new Device("sim", std::in_place_type<SimContext>, options));
+}
+
+int Device::threads() const {
+    return std::visit([](const auto& context) { return context.threads(); }, context_);
+}
+
+void Device::upload(void* to, const void* from, size_t bytes) {
+    std::memcpy(to, from, bytes);
+}
+void Device::download(void* to, const void* from, size_t bytes) {
+    std::memcpy(to, from, bytes);
+}
+void Device::copy(void* to, const void* from, size_t bytes) {
+    std::memcpy(to, from, bytes);
+}
+void Device::zero(void* to, size_t bytes) {
+    std::memset(to, 0, bytes);
 }
 
 std::string cpu_model_name() {

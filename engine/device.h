@@ -1,9 +1,13 @@
 #pragma once
 
+#include <memory>
 #include <string>
+#include <utility>
+#include <variant>
 
 #include "engine/arena.h"
 #include "kernels/common/context.h"
+#include "kernels/sim/sim_context.h"
 
 namespace sg {
 
@@ -12,18 +16,52 @@ class Device {
   public:
     /// The processor, with `threads` OpenMP threads (<= 0: all).
     static std::unique_ptr<Device> cpu(int threads = 0);
+    /// The simulated device: the CUDA kernels, thread by thread (docs/sim.md). For tests: slow.
+    static std::unique_ptr<Device> sim(const SimOptions& options = {});
 
-    CpuContext& context() { return context_; }
-    const CpuContext& context() const { return context_; }
+    /// Calls body(context) with the context that this device's kernels take.
+    template <class Body>
+    decltype(auto) run(Body&& body) {
+        return std::visit(std::forward<Body>(body), context_);
+    }
+
     Arena& arena() { return arena_; }
-    const std::string& name() const { return name_; }
+    const std::string& name() const { return name_; }  ///< "cpu" or "sim"
+    bool is_cpu() const { return std::holds_alternative<CpuContext>(context_); }
+    int threads() const;  ///< of the processor, that kernels run on
+
+    /// All that the host does with the device's memory, in the order of kernels: a device whose
+    /// memory is not the host's changes these four (and where the arena takes its blocks from).
+    void upload(void* to, const void* from, size_t bytes);
+    void download(void* to, const void* from, size_t bytes);
+    void copy(void* to, const void* from, size_t bytes);
+    void zero(void* to, size_t bytes);
 
   private:
-    Device(std::string name, int threads) : name_(std::move(name)), context_(threads) {}
+    template <class Context, class... Arguments>
+    Device(std::string name, std::in_place_type_t<Context> context, Arguments&&... arguments)
+        : name_(std::move(name)), context_(context, std::forward<Arguments>(arguments)...) {}
 
     std::string name_;
-    CpuContext context_;
+    std::variant<CpuContext, SimContext> context_;
     Arena arena_;
+};
+
+/// A piece of a device's memory, returned to its arena with the object.
+class DeviceMemory {
+  public:
+    DeviceMemory(Device& device, size_t bytes)
+        : device_(&device), data_(device.arena().allocate(bytes)) {}
+    ~DeviceMemory() { device_->arena().free(data_); }
+    DeviceMemory(const DeviceMemory&) = delete;
+    DeviceMemory& operator=(const DeviceMemory&) = delete;
+
+    Device& device() const { return *device_; }
+    void* data() const { return data_; }
+
+  private:
+    Device* device_;
+    void* data_;
 };
 
 /// What the processor calls itself, e.g. "Intel(R) Xeon(R) Processor".

@@ -43,16 +43,46 @@ ConvShape make_shape(const char* op, const Shape& x, const Shape& w, const ConvO
     return shape;
 }
 
-/// Calls body<T, Out>() for the combinations that the kernels are built for.
+/// Calls body<T, Out>(context) for the combinations that the kernels are built for.
 template <class Body>
-void dispatch_conv(const char* op, DType compute, DType out, Body&& body) {
-    if (compute == DType::f32 && out == DType::f32) return body.template operator()<float, float>();
-    if (compute == DType::f64 && out == DType::f64)
-        return body.template operator()<double, double>();
-    if (compute == DType::bf16 && out == DType::bf16) return body.template operator()<bf16, bf16>();
-    if (compute == DType::bf16 && out == DType::f32) return body.template operator()<bf16, float>();
-    throw Error(
-        op, fmt::format("cannot compute in {} and return {}", to_string(compute), to_string(out)));
+void run_conv(const char* op, Device& device, DType compute, DType out, Body&& body) {
+    device.run([&](auto& context) {
+        if (compute == DType::f32 && out == DType::f32)
+            return body.template operator()<float, float>(context);
+        if (compute == DType::f64 && out == DType::f64)
+            return body.template operator()<double, double>(context);
+        if (compute == DType::bf16 && out == DType::bf16)
+            return body.template operator()<bf16, bf16>(context);
+        if (compute == DType::bf16 && out == DType::f32)
+            return body.template operator()<bf16, float>(context);
+        throw Error(op, fmt::format("cannot compute in {} and return {}", to_string(compute),
+                                    to_string(out)));
+    });
+}
+
+/// Weights as the kernels take them (kernels/conv/conv.h): the CPU's round the masters themselves
+/// and keep the result, a device's want values of the computing type.
+Tensor weight_operand(const Tensor& w, DType compute) {
+    return w.device().is_cpu() ? w : operand(w, compute);
+}
+template <class T, class Context>
+using WeightType = std::conditional_t<std::is_same_v<Context, CpuContext>, acc_t<T>, T>;
+
+/// What a device's kernel needs for its partial sums; nothing on the CPU.
+struct Workspace {
+    Tensor memory;
+    float* data() const { return memory ? memory.data<float>() : nullptr; }
+    int64_t size() const { return memory ? memory.size() : 0; }
+};
+template <class T, class Context>
+Workspace workspace_for(const Context& context, Device& device, ConvPass pass,
+                        const ConvShape& shape) {
+    Workspace workspace;
+    if constexpr (DeviceContext<Context>) {
+        const int64_t floats = conv_workspace<T>(context.properties(), pass, shape);
+        if (floats > 0) workspace.memory = Tensor::empty(device, {floats}, DType::f32);
+    }
+    return workspace;
 }
 
 }  // namespace
@@ -63,17 +93,20 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOp
     const DType compute = compute_type(x, options), out = out_type(x, options);
     detail::require_shape("conv2d", "weight", w, w.shape(), master_type(compute));
     if (bias) detail::require_shape("conv2d", "bias", bias, {s.K}, master_type(compute));
-    const Tensor x_compute = operand(x, compute);
+    const Tensor x_compute = operand(x, compute), weight = weight_operand(w, compute);
     Tensor y = Tensor::empty(x.device(), {s.N, s.P(), s.Q(), s.K}, out);
-    dispatch_conv("conv2d", compute, out, [&]<class T, class Out>() {
-        conv_forward(
-            x.device().context(),
-            ConvForwardArgs<T, Out>{.shape = s,
-                                    .x = x_compute.data<T>(),
-                                    .w = w.data<acc_t<T>>(),
-                                    .epilogue = {.bias = bias ? bias.data<acc_t<T>>() : nullptr},
-                                    .y = y.data<Out>(),
-                                    .weight_version = w.version()});
+    run_conv("conv2d", x.device(), compute, out, [&]<class T, class Out>(auto& context) {
+        using W = WeightType<T, std::decay_t<decltype(context)>>;
+        const Workspace workspace = workspace_for<T>(context, x.device(), ConvPass::forward, s);
+        conv_forward(context, ConvForwardArgs<T, Out, W>{
+                                  .shape = s,
+                                  .x = x_compute.data<T>(),
+                                  .w = weight.data<W>(),
+                                  .epilogue = {.bias = bias ? bias.data<acc_t<T>>() : nullptr},
+                                  .y = y.data<Out>(),
+                                  .weight_version = w.version(),
+                                  .workspace = workspace.data(),
+                                  .workspace_size = workspace.size()});
     });
     return record("conv2d", y, {x, w, bias},
                   [=](const auto& grads, const Needs& needs) -> std::vector<Tensor> {
@@ -97,15 +130,18 @@ Tensor conv2d_dgrad(const Tensor& grad_y, const Tensor& w, int64_t height, int64
     detail::require_shape("conv2d_dgrad", "grad_y", grad_y, {s.N, s.P(), s.Q(), s.K},
                           grad_y.dtype());
     detail::require_shape("conv2d_dgrad", "weight", w, w.shape(), master_type(compute));
-    const Tensor grad_compute = operand(grad_y, compute);
+    const Tensor grad_compute = operand(grad_y, compute), weight = weight_operand(w, compute);
     Tensor grad_x = Tensor::empty(grad_y.device(), x_shape, out);
-    dispatch_conv("conv2d_dgrad", compute, out, [&]<class T, class Out>() {
-        conv_dgrad(grad_y.device().context(),
-                   ConvDgradArgs<T, Out>{.shape = s,
-                                         .grad_y = grad_compute.data<T>(),
-                                         .w = w.data<acc_t<T>>(),
-                                         .grad_x = grad_x.data<Out>(),
-                                         .weight_version = w.version()});
+    run_conv("conv2d_dgrad", w.device(), compute, out, [&]<class T, class Out>(auto& context) {
+        using W = WeightType<T, std::decay_t<decltype(context)>>;
+        const Workspace workspace = workspace_for<T>(context, w.device(), ConvPass::dgrad, s);
+        conv_dgrad(context, ConvDgradArgs<T, Out, W>{.shape = s,
+                                                     .grad_y = grad_compute.data<T>(),
+                                                     .w = weight.data<W>(),
+                                                     .grad_x = grad_x.data<Out>(),
+                                                     .weight_version = w.version(),
+                                                     .workspace = workspace.data(),
+                                                     .workspace_size = workspace.size()});
     });
     return record("conv2d_dgrad", grad_x, {grad_y, w},
                   [=](const auto& grads, const Needs& needs) -> std::vector<Tensor> {
@@ -128,11 +164,14 @@ Tensor conv2d_wgrad(const Tensor& x, const Tensor& grad_y, int64_t rows, int64_t
                           grad_y.dtype());
     const Tensor x_compute = operand(x, compute), grad_compute = operand(grad_y, compute);
     Tensor grad_w = Tensor::empty(x.device(), w_shape, master_type(compute));
-    dispatch(compute, [&]<class T>() {
-        conv_wgrad(x.device().context(), ConvWgradArgs<T>{.shape = s,
-                                                          .x = x_compute.data<T>(),
-                                                          .grad_y = grad_compute.data<T>(),
-                                                          .grad_w = grad_w.data<acc_t<T>>()});
+    run_kernel(x_compute, [&]<class T>(auto& context) {
+        const Workspace workspace = workspace_for<T>(context, x.device(), ConvPass::wgrad, s);
+        conv_wgrad(context, ConvWgradArgs<T>{.shape = s,
+                                             .x = x_compute.data<T>(),
+                                             .grad_y = grad_compute.data<T>(),
+                                             .grad_w = grad_w.data<acc_t<T>>(),
+                                             .workspace = workspace.data(),
+                                             .workspace_size = workspace.size()});
     });
     return record("conv2d_wgrad", grad_w, {x, grad_y},
                   [=](const auto& grads, const Needs& needs) -> std::vector<Tensor> {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/ops.h"
+#include "engine/run_kernel.h"
 
 // Shared by the ops_*.cpp files; not for users of the engine.
 
@@ -25,16 +26,6 @@ inline Tensor empty_like(const Tensor& x) {
 /// Pixels of an image tensor [N, ..., C]: everything between the first and the last axis.
 inline int64_t pixels(const Tensor& x) {
     return x.size() / (x.dim(0) * x.shape().back());
-}
-
-/// Losses and logits are never bf16.
-template <class Body>
-void dispatch_master(const char* op, DType dtype, Body&& body) {
-    require(dtype != DType::bf16, op, "takes f32 or f64, got bf16");
-    if (dtype == DType::f32)
-        body.template operator()<float>();
-    else
-        body.template operator()<double>();
 }
 
 }  // namespace sg::detail

@@ -28,27 +28,26 @@ std::vector<Tensor> double_backward(const std::vector<Tensor>& cotangents, const
     Tensor grad_grad_y = detail::empty_like(x), grad_x = detail::empty_like(x);
     Tensor grad_gamma = detail::empty_like(gamma);
     Tensor workspace = norm_workspace(x, gamma);
-    dispatch(x.dtype(), [&]<class T>() {
+    run_kernel(x, [&]<class T>(auto& context) {
         using A = acc_t<T>;
         const auto optional = [](const Tensor& t) { return t ? t.data<A>() : nullptr; };
         instance_norm_double_backward(
-            x.device().context(),
-            InstanceNormDoubleBackwardArgs<T>{
-                .shape = shape,
-                .grad_grad_x = cotangents[0] ? cotangents[0].data<T>() : nullptr,
-                .grad_grad_gamma = optional(cotangents[1]),
-                .grad_grad_beta = optional(cotangents[2]),
-                .grad_y = grad_y.data<T>(),
-                .x = x.data<T>(),
-                .gamma = gamma.data<A>(),
-                .beta = beta.data<A>(),
-                .mean = saved.mean.data<A>(),
-                .rstd = saved.rstd.data<A>(),
-                .relu = saved.relu,
-                .grad_grad_y = grad_grad_y.data<T>(),
-                .grad_x = grad_x.data<T>(),
-                .grad_gamma = grad_gamma.data<A>(),
-                .workspace = workspace.data<A>()});
+            context, InstanceNormDoubleBackwardArgs<T>{
+                         .shape = shape,
+                         .grad_grad_x = cotangents[0] ? cotangents[0].data<T>() : nullptr,
+                         .grad_grad_gamma = optional(cotangents[1]),
+                         .grad_grad_beta = optional(cotangents[2]),
+                         .grad_y = grad_y.data<T>(),
+                         .x = x.data<T>(),
+                         .gamma = gamma.data<A>(),
+                         .beta = beta.data<A>(),
+                         .mean = saved.mean.data<A>(),
+                         .rstd = saved.rstd.data<A>(),
+                         .relu = saved.relu,
+                         .grad_grad_y = grad_grad_y.data<T>(),
+                         .grad_x = grad_x.data<T>(),
+                         .grad_gamma = grad_gamma.data<A>(),
+                         .workspace = workspace.data<A>()});
     });
     std::vector<Tensor> inputs = cotangents;
     inputs.insert(inputs.end(), {grad_y, x, gamma, beta});
@@ -62,9 +61,9 @@ std::vector<Tensor> backward(const Tensor& grad_y, const Tensor& x, const Tensor
     Tensor grad_x = detail::empty_like(x);
     Tensor grad_gamma = detail::empty_like(gamma), grad_beta = detail::empty_like(gamma);
     Tensor workspace = norm_workspace(x, gamma);
-    dispatch(x.dtype(), [&]<class T>() {
+    run_kernel(x, [&]<class T>(auto& context) {
         using A = acc_t<T>;
-        instance_norm_backward(x.device().context(),
+        instance_norm_backward(context,
                                InstanceNormBackwardArgs<T>{.shape = shape,
                                                            .grad_y = grad_y.data<T>(),
                                                            .x = x.data<T>(),
@@ -105,20 +104,19 @@ Tensor instance_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                     .rstd = Tensor::empty(x.device(), {shape.N, shape.C}, master),
                     .relu = options.relu};
     Tensor workspace = norm_workspace(x, gamma);
-    dispatch(x.dtype(), [&]<class T>() {
+    run_kernel(x, [&]<class T>(auto& context) {
         using A = acc_t<T>;
         instance_norm_forward(
-            x.device().context(),
-            InstanceNormForwardArgs<T>{.shape = shape,
-                                       .x = x.data<T>(),
-                                       .gamma = gamma.data<A>(),
-                                       .beta = beta.data<A>(),
-                                       .residual = residual ? residual.data<T>() : nullptr,
-                                       .relu = options.relu,
-                                       .y = y.data<T>(),
-                                       .mean = saved.mean.data<A>(),
-                                       .rstd = saved.rstd.data<A>(),
-                                       .workspace = workspace.data<A>()});
+            context, InstanceNormForwardArgs<T>{.shape = shape,
+                                                .x = x.data<T>(),
+                                                .gamma = gamma.data<A>(),
+                                                .beta = beta.data<A>(),
+                                                .residual = residual ? residual.data<T>() : nullptr,
+                                                .relu = options.relu,
+                                                .y = y.data<T>(),
+                                                .mean = saved.mean.data<A>(),
+                                                .rstd = saved.rstd.data<A>(),
+                                                .workspace = workspace.data<A>()});
     });
     return record(op, y, {x, gamma, beta, residual},
                   [=](const auto& grads, const Needs& needs) -> std::vector<Tensor> {
@@ -137,15 +135,14 @@ Tensor label_concat(const Tensor& x, const Tensor& labels) {
             to_string(labels.shape()));
     const int64_t N = x.dim(0), M = detail::pixels(x), C = x.dim(3), L = labels.dim(1);
     Tensor y = Tensor::empty(x.device(), {N, x.dim(1), x.dim(2), C + L}, x.dtype());
-    dispatch(x.dtype(), [&]<class T>() {
-        label_concat_forward(x.device().context(),
-                             LabelConcatForwardArgs<T>{.N = N,
-                                                       .M = M,
-                                                       .C = C,
-                                                       .L = L,
-                                                       .x = x.data<T>(),
-                                                       .labels = labels.data<acc_t<T>>(),
-                                                       .y = y.data<T>()});
+    run_kernel(x, [&]<class T>(auto& context) {
+        label_concat_forward(context, LabelConcatForwardArgs<T>{.N = N,
+                                                                .M = M,
+                                                                .C = C,
+                                                                .L = L,
+                                                                .x = x.data<T>(),
+                                                                .labels = labels.data<acc_t<T>>(),
+                                                                .y = y.data<T>()});
     });
     return record(op, y, {x}, [C](const auto& grads, const Needs&) {
         return std::vector{label_concat_backward(grads[0], C)};
@@ -159,14 +156,13 @@ Tensor label_concat_backward(const Tensor& grad_y, int64_t channels) {
     const int64_t N = grad_y.dim(0), M = detail::pixels(grad_y), L = grad_y.dim(3) - channels;
     Tensor grad_x =
         Tensor::empty(grad_y.device(), {N, grad_y.dim(1), grad_y.dim(2), channels}, grad_y.dtype());
-    dispatch(grad_y.dtype(), [&]<class T>() {
-        label_concat_backward(grad_y.device().context(),
-                              LabelConcatBackwardArgs<T>{.N = N,
-                                                         .M = M,
-                                                         .C = channels,
-                                                         .L = L,
-                                                         .grad_y = grad_y.data<T>(),
-                                                         .grad_x = grad_x.data<T>()});
+    run_kernel(grad_y, [&]<class T>(auto& context) {
+        label_concat_backward(context, LabelConcatBackwardArgs<T>{.N = N,
+                                                                  .M = M,
+                                                                  .C = channels,
+                                                                  .L = L,
+                                                                  .grad_y = grad_y.data<T>(),
+                                                                  .grad_x = grad_x.data<T>()});
     });
     return record(op, grad_x, {grad_y}, [N, L](const auto& grads, const Needs&) {
         const Tensor& u = grads[0];

@@ -10,8 +10,8 @@ namespace {
 
 Tensor run(Unary op, const Tensor& x, double a = 1, double b = 0) {
     Tensor y = empty_like(x);
-    dispatch(x.dtype(), [&]<class T>() {
-        unary(x.device().context(),
+    run_kernel(x, [&]<class T>(auto& context) {
+        unary(context,
               UnaryArgs<T>{
                   .op = op, .count = x.size(), .x = x.data<T>(), .y = y.data<T>(), .a = a, .b = b});
     });
@@ -22,14 +22,14 @@ Tensor run(const char* name, Binary op, const Tensor& x, const Tensor& z, double
            double b = 1) {
     require_same(name, x, z);
     Tensor y = empty_like(x);
-    dispatch(x.dtype(), [&]<class T>() {
-        binary(x.device().context(), BinaryArgs<T>{.op = op,
-                                                   .count = x.size(),
-                                                   .x = x.data<T>(),
-                                                   .z = z.data<T>(),
-                                                   .y = y.data<T>(),
-                                                   .a = a,
-                                                   .b = b});
+    run_kernel(x, [&]<class T>(auto& context) {
+        binary(context, BinaryArgs<T>{.op = op,
+                                      .count = x.size(),
+                                      .x = x.data<T>(),
+                                      .z = z.data<T>(),
+                                      .y = y.data<T>(),
+                                      .a = a,
+                                      .b = b});
     });
     return y;
 }
@@ -134,10 +134,10 @@ Tensor reciprocal(const Tensor& x) {
 Tensor cast(const Tensor& x, DType dtype) {
     if (x.dtype() == dtype) return x;
     Tensor y = Tensor::empty(x.device(), x.shape(), dtype);
-    dispatch(x.dtype(), [&]<class From>() {
+    run_kernel(x, [&]<class From>(auto& context) {
         dispatch(dtype, [&]<class To>() {
             if constexpr (!std::is_same_v<From, To>)
-                cast(x.device().context(),
+                cast(context,
                      CastArgs<From, To>{.count = x.size(), .x = x.data<From>(), .y = y.data<To>()});
         });
     });

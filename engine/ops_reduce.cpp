@@ -13,16 +13,16 @@ Tensor run_sum(const Tensor& x, int64_t rows, Axis over) {
     const DType type = master_type(x.dtype());
     Tensor y = Tensor::empty(x.device(), {over == Axis::columns ? rows : columns}, type);
     Tensor workspace = Tensor::empty(x.device(), {sum_workspace(rows, columns)}, type);
-    dispatch(x.dtype(), [&]<class T>() {
+    run_kernel(x, [&]<class T>(auto& context) {
         const SumArgs<T> args{.rows = rows,
                               .columns = columns,
                               .x = x.data<T>(),
                               .y = y.data<acc_t<T>>(),
                               .workspace = workspace.data<acc_t<T>>()};
         if (over == Axis::columns)
-            sum_rows(x.device().context(), args);
+            sum_rows(context, args);
         else
-            sum_channels(x.device().context(), args);
+            sum_channels(context, args);
     });
     return y;
 }
@@ -31,26 +31,26 @@ Tensor run_broadcast(const char* op, const Tensor& s, const Shape& shape, DType 
                      int64_t expected, Axis along) {
     detail::require_shape(op, "operand", s, {expected}, master_type(dtype));
     Tensor y = Tensor::empty(s.device(), shape, dtype);
-    dispatch(dtype, [&]<class T>() {
+    run_kernel(y, [&]<class T>(auto& context) {
         const int64_t rows = along == Axis::columns ? expected : y.size() / expected;
         const BroadcastArgs<T> args{
             .rows = rows, .columns = y.size() / rows, .s = s.data<acc_t<T>>(), .y = y.data<T>()};
         if (along == Axis::columns)
-            broadcast_rows(s.device().context(), args);
+            broadcast_rows(context, args);
         else
-            broadcast_channels(s.device().context(), args);
+            broadcast_channels(context, args);
     });
     return y;
 }
 
 Tensor run_scale(const Tensor& x, const Tensor& s, int64_t rows) {
     Tensor y = detail::empty_like(x);
-    dispatch(x.dtype(), [&]<class T>() {
-        scale_rows(x.device().context(), ScaleRowsArgs<T>{.rows = rows,
-                                                          .columns = x.size() / rows,
-                                                          .x = x.data<T>(),
-                                                          .s = s.data<acc_t<T>>(),
-                                                          .y = y.data<T>()});
+    run_kernel(x, [&]<class T>(auto& context) {
+        scale_rows(context, ScaleRowsArgs<T>{.rows = rows,
+                                             .columns = x.size() / rows,
+                                             .x = x.data<T>(),
+                                             .s = s.data<acc_t<T>>(),
+                                             .y = y.data<T>()});
     });
     return y;
 }

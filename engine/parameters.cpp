@@ -1,5 +1,6 @@
 #include "engine/parameters.h"
 
+#include "engine/run_kernel.h"
 #include "kernels/adam/adam.h"
 #include "kernels/reduce/reduce.h"
 
@@ -46,26 +47,20 @@ Tensor Parameters::second_moment(size_t i) const {
     return second_.slice_flat(entries_[i].offset, entries_[i].shape);
 }
 
-namespace {
-
-template <class Host>
-void copy_into(const Tensor& to, const std::string& name, std::span<const Host> values) {
-    require(int64_t(values.size()) == to.size(), "parameters", "{} has {} elements, given {}", name,
-            to.size(), values.size());
-    dispatch(to.dtype(), [&]<class T>() {
-        for (size_t i = 0; i < values.size(); ++i) to.data<T>()[i] = T(acc_t<T>(values[i]));
-    });
+void Parameters::require_count(size_t i, size_t given) const {
+    require(int64_t(given) == tensors_[i].size(), "parameters", "{} has {} elements, given {}",
+            entries_[i].name, tensors_[i].size(), given);
 }
 
-}  // namespace
-
 void Parameters::assign(size_t i, std::span<const double> values) {
-    copy_into(tensors_[i], entries_[i].name, values);
+    require_count(i, values.size());
+    tensors_[i].assign(values);
     values_.mark_changed();
 }
 
 void Parameters::assign(size_t i, std::span<const float> values) {
-    copy_into(tensors_[i], entries_[i].name, values);
+    require_count(i, values.size());
+    tensors_[i].assign(values);
     values_.mark_changed();
 }
 
@@ -73,43 +68,47 @@ void Parameters::adam_step(const std::vector<Tensor>& gradients, int64_t step, d
                            const AdamOptions& options) {
     require(gradients.size() == entries_.size(), "adam", "{} gradients for {} parameters",
             gradients.size(), entries_.size());
+    Device& device = values_.device();
     const AdamSchedule schedule = adam_schedule(step, learning_rate, options.beta1, options.beta2);
+    const DeviceMemory given(device, sizeof(schedule));
+    device.upload(given.data(), &schedule, sizeof(schedule));
     for (size_t i = 0; i < entries_.size(); ++i) {
         const Tensor& gradient = gradients[i];
         require(gradient.shape() == entries_[i].shape && gradient.dtype() == dtype(), "adam",
                 "gradient of {} is {} {}", entries_[i].name, to_string(gradient.dtype()),
                 to_string(gradient.shape()));
-        const auto update = [&]<class T>() {
-            adam_update(values_.device().context(), AdamArgs<T>{.count = gradient.size(),
-                                                                .p = tensors_[i].data<T>(),
-                                                                .m = first_moment(i).data<T>(),
-                                                                .v = second_moment(i).data<T>(),
-                                                                .g = gradient.data<T>(),
-                                                                .schedule = &schedule,
-                                                                .beta1 = options.beta1,
-                                                                .beta2 = options.beta2,
-                                                                .eps = options.eps});
-        };
-        if (dtype() == DType::f32)
-            update.operator()<float>();
-        else
-            update.operator()<double>();
+        run_master_kernel("adam", gradient, [&]<class T>(auto& context) {
+            adam_update(context,
+                        AdamArgs<T>{.count = gradient.size(),
+                                    .p = tensors_[i].data<T>(),
+                                    .m = first_moment(i).data<T>(),
+                                    .v = second_moment(i).data<T>(),
+                                    .g = gradient.data<T>(),
+                                    .schedule = static_cast<const AdamSchedule*>(given.data()),
+                                    .beta1 = options.beta1,
+                                    .beta2 = options.beta2,
+                                    .eps = options.eps});
+        });
     }
     values_.mark_changed();
 }
 
 std::string first_non_finite(const std::vector<Parameters::Entry>& entries,
                              const std::vector<Tensor>& tensors) {
-    for (size_t i = 0; i < tensors.size(); ++i) {
-        int64_t at = -1;
-        dispatch(tensors[i].dtype(), [&]<class T>() {
-            first_non_finite(
-                tensors[i].device().context(),
-                NonFiniteArgs<T>{
-                    .count = tensors[i].size(), .x = tensors[i].data<T>(), .index = &at});
+    if (tensors.empty()) return {};
+    Device& device = tensors[0].device();
+    std::vector<int64_t> at(tensors.size());
+    const DeviceMemory indices(device, at.size() * sizeof(int64_t));
+    for (size_t i = 0; i < tensors.size(); ++i)
+        run_kernel(tensors[i], [&]<class T>(auto& context) {
+            first_non_finite(context,
+                             NonFiniteArgs<T>{.count = tensors[i].size(),
+                                              .x = tensors[i].data<T>(),
+                                              .index = static_cast<int64_t*>(indices.data()) + i});
         });
-        if (at >= 0) return entries[i].name;
-    }
+    device.download(at.data(), indices.data(), at.size() * sizeof(int64_t));
+    for (size_t i = 0; i < at.size(); ++i)
+        if (at[i] >= 0) return entries[i].name;
     return {};
 }
 

@@ -50,6 +50,8 @@ class Parameters {
                    const AdamOptions& options);
 
   private:
+    void require_count(size_t i, size_t given) const;
+
     std::vector<Entry> entries_;
     Tensor values_, first_, second_;
     std::vector<Tensor> tensors_;

@@ -1,7 +1,6 @@
 #include "engine/tensor.h"
 
 #include <atomic>
-#include <cstring>
 #include <numeric>
 
 #include "engine/autograd.h"
@@ -43,14 +42,12 @@ uint64_t next_version() {
 
 }  // namespace
 
-Tensor::Storage::Storage(Device& d, size_t bytes) : device(&d), data(d.arena().allocate(bytes)) {}
-Tensor::Storage::~Storage() {
-    device->arena().free(data);
-}
-
 Tensor Tensor::empty(Device& device, Shape shape, DType dtype) {
     for (int64_t extent : shape)
         require(extent > 0, "tensor", "extents must be positive, got {}", to_string(shape));
+    if (dtype == DType::f64 && !device.is_cpu())
+        throw Error("tensor", fmt::format("device {} has f32 and bf16, not f64", device.name()),
+                    "f64 runs on the cpu");
     Tensor result;
     result.impl_ = std::make_shared<Impl>();
     result.impl_->size = element_count(shape);
@@ -62,51 +59,80 @@ Tensor Tensor::empty(Device& device, Shape shape, DType dtype) {
 
 Tensor Tensor::zeros(Device& device, Shape shape, DType dtype) {
     Tensor result = empty(device, std::move(shape), dtype);
-    std::memset(result.raw(), 0, result.size() * size_of(dtype));
+    device.zero(result.raw(), result.size() * size_of(dtype));
     return result;
 }
 
 Tensor Tensor::full(Device& device, Shape shape, DType dtype, double value) {
     Tensor result = empty(device, std::move(shape), dtype);
-    dispatch(dtype,
-             [&]<class T>() { std::fill_n(result.data<T>(), result.size(), T(acc_t<T>(value))); });
+    result.assign(std::vector<double>(result.size(), value));
+    return result;
+}
+
+Tensor Tensor::from_host(Device& device, Shape shape, std::span<const float> values, DType dtype) {
+    Tensor result = empty(device, std::move(shape), dtype);
+    result.assign(values);
+    return result;
+}
+
+Tensor Tensor::from_host(Device& device, Shape shape, std::span<const double> values, DType dtype) {
+    Tensor result = empty(device, std::move(shape), dtype);
+    result.assign(values);
     return result;
 }
 
 namespace {
+
+/// `values` as To, which may be what they are.
+template <class To, class From>
+auto converted(std::span<const From> values) {
+    if constexpr (std::is_same_v<To, From>) {
+        return values;
+    } else {
+        std::vector<To> result(values.size());
+        for (size_t i = 0; i < result.size(); ++i)
+            result[i] = To(acc_t<To>(acc_t<From>(values[i])));
+        return result;
+    }
+}
 
 template <class Host>
 void copy_in(const Tensor& to, std::span<const Host> values) {
     require(int64_t(values.size()) == to.size(), "tensor", "{} values given for shape {}",
             values.size(), to_string(to.shape()));
     dispatch(to.dtype(), [&]<class T>() {
-        T* data = to.data<T>();
-        for (size_t i = 0; i < values.size(); ++i) data[i] = T(acc_t<T>(values[i]));
+        const auto data = converted<T>(values);
+        to.device().upload(to.data<T>(), data.data(), data.size() * sizeof(T));
     });
 }
 
 template <class Host>
 std::vector<Host> copy_out(const Tensor& from) {
-    std::vector<Host> result(from.size());
-    dispatch(from.dtype(), [&]<class T>() {
-        const T* data = from.data<T>();
-        for (size_t i = 0; i < result.size(); ++i) result[i] = Host(acc_t<T>(data[i]));
+    return dispatch(from.dtype(), [&]<class T>() {
+        std::vector<T> data(from.size());
+        from.device().download(data.data(), from.data<T>(), data.size() * sizeof(T));
+        if constexpr (std::is_same_v<T, Host>)
+            return data;
+        else
+            return converted<Host>(std::span<const T>(data));
     });
-    return result;
 }
 
 }  // namespace
 
-Tensor Tensor::from_host(Device& device, Shape shape, std::span<const float> values, DType dtype) {
-    Tensor result = empty(device, std::move(shape), dtype);
-    copy_in(result, values);
-    return result;
+void Tensor::assign(std::span<const float> values) {
+    copy_in(*this, values);
+}
+void Tensor::assign(std::span<const double> values) {
+    copy_in(*this, values);
 }
 
-Tensor Tensor::from_host(Device& device, Shape shape, std::span<const double> values, DType dtype) {
-    Tensor result = empty(device, std::move(shape), dtype);
-    copy_in(result, values);
-    return result;
+void Tensor::copy_from(const Tensor& other) {
+    require(shape() == other.shape() && dtype() == other.dtype() && &device() == &other.device(),
+            "tensor", "{} {} on {} cannot be copied to {} {} on {}", to_string(other.dtype()),
+            to_string(other.shape()), other.device().name(), to_string(dtype()), to_string(shape()),
+            device().name());
+    device().copy(raw(), other.raw(), size() * size_of(dtype()));
 }
 
 std::vector<double> Tensor::to_host() const {
@@ -166,7 +192,8 @@ void Tensor::set_node(std::shared_ptr<Node> node, int index) {
 }
 
 void* Tensor::raw() const {
-    return static_cast<char*>(impl_->storage->data) + impl_->offset * size_of(impl_->dtype);
+    return static_cast<char*>(impl_->storage->memory.data()) +
+           impl_->offset * size_of(impl_->dtype);
 }
 
 }  // namespace sg

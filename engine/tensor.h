@@ -8,23 +8,10 @@
 #include <vector>
 
 #include "engine/device.h"
-#include "kernels/common/bf16.h"
+#include "engine/dtype.h"
 #include "kernels/common/error.h"
 
 namespace sg {
-
-enum class DType { f32, bf16, f64 };
-const char* to_string(DType dtype);
-size_t size_of(DType dtype);
-/// The type in which sums over `dtype` are formed and its network's parameters are kept.
-inline DType master_type(DType dtype) {
-    return dtype == DType::f64 ? DType::f64 : DType::f32;
-}
-
-template <class T>
-constexpr DType dtype_of = std::is_same_v<T, float>    ? DType::f32
-                           : std::is_same_v<T, double> ? DType::f64
-                                                       : DType::bf16;
 
 /// Extents, outermost first. Images are [N, H, W, C].
 using Shape = std::vector<int64_t>;
@@ -53,12 +40,17 @@ class Tensor {
     int64_t dim(int axis) const { return impl_->shape[axis]; }
     int64_t size() const { return impl_->size; }
     DType dtype() const { return impl_->dtype; }
-    Device& device() const { return *impl_->storage->device; }
+    Device& device() const { return impl_->storage->memory.device(); }
 
     /// Pointer to the first element; throws if T is not the tensor's type.
     template <class T>
     T* data() const;
 
+    /// Overwrites the elements with host values, converting. Throws unless the counts agree.
+    void assign(std::span<const float> values);
+    void assign(std::span<const double> values);
+    /// Overwrites the elements with those of a tensor of the same shape, type and device.
+    void copy_from(const Tensor& other);
     /// The elements as f64 / f32 on the host.
     std::vector<double> to_host() const;
     std::vector<float> to_host_f32() const;
@@ -87,12 +79,9 @@ class Tensor {
 
   private:
     struct Storage {
-        Device* device;
-        void* data;
+        DeviceMemory memory;
         uint64_t version = 0;
-        Storage(Device& device, size_t bytes);
-        ~Storage();
-        Storage(const Storage&) = delete;
+        Storage(Device& device, size_t bytes) : memory(device, bytes) {}
     };
     struct Impl {
         std::shared_ptr<Storage> storage;
@@ -109,20 +98,6 @@ class Tensor {
 
     std::shared_ptr<Impl> impl_;
 };
-
-/// Calls body.template operator()<T>() with T the C++ type of `dtype`.
-template <class Body>
-decltype(auto) dispatch(DType dtype, Body&& body) {
-    switch (dtype) {
-        case DType::f32:
-            return body.template operator()<float>();
-        case DType::bf16:
-            return body.template operator()<bf16>();
-        case DType::f64:
-            break;
-    }
-    return body.template operator()<double>();
-}
 
 template <class T>
 T* Tensor::data() const {

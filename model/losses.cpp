@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/run_kernel.h"
 #include "kernels/gradient_penalty/gradient_penalty.h"
 
 namespace sg {
@@ -89,19 +90,15 @@ std::pair<double, Tensor> penalty_and_direction(const Tensor& g) {
     Tensor k = Tensor::empty(g.device(), {N}, g.dtype());
     Tensor value = Tensor::empty(g.device(), {1}, g.dtype());
     Tensor workspace = Tensor::empty(g.device(), {penalty_workspace(N, M)}, g.dtype());
-    const auto run = [&]<class T>() {
-        gradient_penalty(g.device().context(), PenaltyArgs<T>{.N = N,
-                                                              .M = M,
-                                                              .g = g.data<T>(),
-                                                              .norm = norm.data<T>(),
-                                                              .k = k.data<T>(),
-                                                              .value = value.data<T>(),
-                                                              .workspace = workspace.data<T>()});
-    };
-    if (g.dtype() == DType::f32)
-        run.operator()<float>();
-    else
-        run.operator()<double>();
+    run_master_kernel("gradient_penalty", g, [&]<class T>(auto& context) {
+        gradient_penalty(context, PenaltyArgs<T>{.N = N,
+                                                 .M = M,
+                                                 .g = g.data<T>(),
+                                                 .norm = norm.data<T>(),
+                                                 .k = k.data<T>(),
+                                                 .value = value.data<T>(),
+                                                 .workspace = workspace.data<T>()});
+    });
     return {value.item(), scale_rows(g, k)};
 }
 
@@ -150,18 +147,14 @@ Tensor interpolate(const Tensor& real, const Tensor& fake, const Tensor& alpha) 
             "interpolate", "real {}, fake {}, alpha {} do not belong together",
             to_string(real.shape()), to_string(fake.shape()), to_string(alpha.shape()));
     Tensor x_hat = Tensor::empty(real.device(), real.shape(), real.dtype());
-    const auto run = [&]<class T>() {
-        interpolate(real.device().context(), InterpolateArgs<T>{.N = N,
-                                                                .M = real.size() / N,
-                                                                .real = real.data<T>(),
-                                                                .fake = fake.data<T>(),
-                                                                .alpha = alpha.data<T>(),
-                                                                .x_hat = x_hat.data<T>()});
-    };
-    if (real.dtype() == DType::f32)
-        run.operator()<float>();
-    else
-        run.operator()<double>();
+    run_master_kernel("interpolate", real, [&]<class T>(auto& context) {
+        interpolate(context, InterpolateArgs<T>{.N = N,
+                                                .M = real.size() / N,
+                                                .real = real.data<T>(),
+                                                .fake = fake.data<T>(),
+                                                .alpha = alpha.data<T>(),
+                                                .x_hat = x_hat.data<T>()});
+    });
     return x_hat;
 }
 

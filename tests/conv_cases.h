@@ -12,9 +12,8 @@ inline int64_t products(const ConvShape& s) {
     return s.y_size() * s.R * s.S * s.C;
 }
 
-/// Case `index` of a grid too large to walk: sizes picked by Philox, the batch reduced to the
-/// limit.
-inline ConvShape sample(uint32_t index) {
+/// Case `index` of a grid too large to walk, with at most so many products: sizes picked by Philox.
+inline ConvShape sample(uint32_t index, int64_t largest = kLargestCase) {
     const Rng rng{.seed = 1, .iteration = index};
     uint64_t draw = 0;
     const auto pick = [&](std::initializer_list<int64_t> from) {
@@ -32,7 +31,7 @@ inline ConvShape sample(uint32_t index) {
                     .pad = pick({0, 1, 2, 3})};
         if (pick({0, 0, 1})) s.S = s.R;
         if (s.H + 2 * s.pad < s.R || s.W + 2 * s.pad < s.S) continue;
-        if (products(s) <= kLargestCase) return s;
+        if (products(s) <= largest) return s;
     }
 }
 

@@ -14,8 +14,8 @@ std::string frozen(const std::string& name) {
     return std::string(SG_TEST_DATA) + "/" + name + ".safetensors";
 }
 
-std::vector<std::string> misses(const std::string& path, Precision precision) {
-    const auto device = Device::cpu(2);
+std::vector<std::string> misses(const std::string& path, Precision precision,
+                                std::unique_ptr<Device> device = Device::cpu(2)) {
     std::vector<std::string> names;
     const auto checks = run_parity(path, *device, precision);
     CHECK(checks.size() > 20);
@@ -87,6 +87,16 @@ TEST_CASE("frozen runs are reproduced in f64 and f32", "[parity]") {
             INFO(name << " in " << to_string(precision));
             CHECK(missed.empty());
         }
+}
+
+TEST_CASE("frozen runs are reproduced on the simulated device", "[parity]") {
+    for (const char* name : {"multilabel", "vanilla"}) {
+        INFO(name);
+        CHECK(misses(frozen(name), Precision::f32, Device::sim({.threads = 2})).empty());
+    }
+    const auto sim = Device::sim();
+    expect_error([&] { run_parity(frozen("multilabel"), *sim, Precision::f64); },
+                 {"sim", "not f64", "cpu"});
 }
 
 TEST_CASE("one wrong number in a frozen run is noticed", "[parity]") {

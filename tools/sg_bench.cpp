@@ -11,8 +11,8 @@ constexpr int most = 1 << 20;  // of anything that is counted; keeps products fa
 
 struct StepOptions {
     sg::StepBenchmark benchmark;
-    std::string device = "cpu", precision = "f32", json;
-    int threads = 0;
+    sg::tools::DeviceOptions device{.name = "cpu"};
+    std::string precision = "f32", json;
 };
 
 CLI::App* add_step_command(CLI::App& app, StepOptions& options) {
@@ -21,7 +21,7 @@ CLI::App* add_step_command(CLI::App& app, StepOptions& options) {
     const auto count = [&](const char* name, int& value, const char* help) {
         step->add_option(name, value, help)->check(CLI::Range(1, most))->capture_default_str();
     };
-    step->add_option("--device", options.device, "auto or cpu")->capture_default_str();
+    sg::tools::add_device_options(*step, options.device);
     step->add_option("--precision", options.precision, "f32, bf16 or f64")->capture_default_str();
     count("--image-size", b.image_size, "height and width of the images");
     count("--batch-size", b.batch_size, "images per step");
@@ -31,7 +31,6 @@ CLI::App* add_step_command(CLI::App& app, StepOptions& options) {
     count("--g-repeat-num", b.g_repeat_num, "G's residual blocks");
     count("--d-repeat-num", b.d_repeat_num, "D's strided layers");
     count("--n-critic", b.n_critic, "D steps per G step, for the time of an iteration");
-    step->add_option("--threads", options.threads, "0: one per processor")->capture_default_str();
     step->add_option("--warmup", b.warmup, "steps before the clock runs")
         ->check(CLI::Range(0, most))
         ->capture_default_str();
@@ -47,7 +46,7 @@ void print_row(const char* name, const sg::StepTime& time) {
 int run_step(StepOptions& options) {
     auto& benchmark = options.benchmark;
     benchmark.precision = sg::precision_from_string(options.precision);
-    const auto device = sg::tools::open_device(options.device, options.threads);
+    const auto device = sg::tools::open_device(options.device);
     std::optional<sg::AtomicFile> file;  // opened first: a wrong path must not cost the measurement
     if (!options.json.empty()) file.emplace(options.json);
     fmt::print("device {}, {}\n", sg::tools::device_report(*device), options.precision);

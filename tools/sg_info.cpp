@@ -25,6 +25,7 @@ void print_devices() {
     const char* support[] = {"not supported", "emulated in f32", "in hardware"};
     fmt::print("devices    {}\n", sg::tools::device_report(*cpu));
     fmt::print("           bf16 convolution {}\n", support[int(sg::cpu_bf16_support())]);
+    fmt::print("           {}\n", sg::tools::device_report(*sg::Device::sim()));
 }
 
 void print_checkpoint(const std::filesystem::path& given) {

@@ -7,8 +7,8 @@ namespace {
 
 struct Options {
     std::vector<std::string> files;
-    std::string device = "cpu", precision = "f32";
-    int threads = 0;
+    sg::tools::DeviceOptions device{.name = "cpu"};
+    std::string precision = "f32";
     bool quiet = false;
 };
 
@@ -38,13 +38,13 @@ int run(int argc, char** argv) {
         "Replays frozen StarGAN training runs (format stargan-parity-1) and compares every "
         "loss, gradient and weight with what must result. Exit code 1 on a miss."};
     app.add_option("files", options.files, "parity files (.safetensors)")->required();
-    app.add_option("--device", options.device, "cpu")->capture_default_str();
-    app.add_option("--precision", options.precision, "f32 or f64")->capture_default_str();
-    app.add_option("--threads", options.threads, "0: one per processor")->capture_default_str();
+    sg::tools::add_device_options(app, options.device);
+    app.add_option("--precision", options.precision, "f32, or f64 on the cpu")
+        ->capture_default_str();
     app.add_flag("-q,--quiet", options.quiet, "print only misses and the summary");
     if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
 
-    const auto device = sg::tools::open_device(options.device, options.threads);
+    const auto device = sg::tools::open_device(options.device);
     const auto precision = sg::precision_from_string(options.precision);
     int misses = 0;
     for (const std::string& file : options.files) {

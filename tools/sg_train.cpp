@@ -144,7 +144,7 @@ int run(int argc, char** argv) {
                   : config.out.empty() ? new_run_folder(config.dataset)
                                        : std::filesystem::path(config.out);
     request.config.out = request.run.string();
-    const auto device = sg::tools::open_device(config.device, config.threads);
+    const auto device = sg::tools::open_device({config.device, config.threads});
     sg::tools::TrainDisplay display(config, line.quiet);
     display.message(fmt::format(
         "device: {}{}\nprecision: {}\nimages: {}, batch {}\nrun folder: {}\n",

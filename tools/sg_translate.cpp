@@ -7,8 +7,7 @@ namespace {
 
 int run(int argc, char** argv) {
     sg::TranslateRequest request;
-    std::string device_name = "auto";
-    int threads = 0;
+    sg::tools::DeviceOptions device_options;
     CLI::App app{
         "Translates photos with a trained generator. A photo of any size is cropped to its largest "
         "centred rectangle of the training aspect ratio (a smaller one with --crop) and resized to "
@@ -25,11 +24,10 @@ int run(int argc, char** argv) {
                    "labels of the input, e.g. Black_Hair=1,Young=1; those not named are predicted");
     app.add_option("--crop", request.crop, "centre crop in pixels first; 0: none")
         ->capture_default_str();
-    app.add_option("--device", device_name, "auto or cpu")->capture_default_str();
-    app.add_option("--threads", threads, "0: one per processor")->capture_default_str();
+    sg::tools::add_device_options(app, device_options);
     if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
 
-    const auto device = sg::tools::open_device(device_name, threads);
+    const auto device = sg::tools::open_device(device_options);
     const auto results = sg::translate_files(*device, request, [](const std::string& reason) {
         fmt::print(stderr, "sg_translate: skipped: {}\n", reason);
     });

@@ -65,18 +65,26 @@ int guarded(const char* name, int (*run)(int, char**), int argc, char** argv) {
     }
 }
 
-std::unique_ptr<Device> open_device(const std::string& name, int threads) {
+void add_device_options(CLI::App& app, DeviceOptions& options) {
+    app.add_option("--device", options.name, "auto, cpu or sim (CUDA kernels, simulated: slow)")
+        ->capture_default_str();
+    app.add_option("--threads", options.threads, "0: one per processor")->capture_default_str();
+}
+
+std::unique_ptr<Device> open_device(const DeviceOptions& options) {
+    const auto& [name, threads] = options;
     require(threads >= 0 && threads <= 4096, "threads", "{} is not a number of threads", threads);
     if (name == "auto" || name == "cpu") return Device::cpu(threads);
-    if (name == "cuda")
-        throw Error("device", "this version has no CUDA device: it trains on the processor",
-                    "use --device cpu or auto");
-    throw Error("device", fmt::format("'{}' is unknown, this build has: auto, cpu", name));
+    if (name == "sim") return Device::sim({.threads = threads});
+    throw Error(
+        "device", fmt::format("'{}' is none of this version's devices: auto, cpu, sim", name),
+        name == "cuda" ? "it trains on the processor; sim runs the CUDA kernels there" : "");
 }
 
 std::string device_report(const Device& device) {
-    return fmt::format("{} ({}, {} threads, convolutions with {})", device.name(), cpu_model_name(),
-                       device.context().threads(), cpu_isa_name());
+    return fmt::format("{} ({}, {} threads, {})", device.name(), cpu_model_name(), device.threads(),
+                       device.is_cpu() ? "convolutions with " + cpu_isa_name()
+                                       : "simulating CUDA kernels: for tests, slow");
 }
 
 }  // namespace sg::tools

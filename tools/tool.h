@@ -33,10 +33,17 @@ class UsageError : public std::runtime_error {
 /// Runs a tool: prints "NAME: error: ..." for an exception and turns it into an exit code.
 int guarded(const char* name, int (*run)(int, char**), int argc, char** argv);
 
-/// "auto" or "cpu". Anything else is an Error that says what this build has.
-std::unique_ptr<Device> open_device(const std::string& name, int threads);
+/// --device and --threads, for tools that have no configuration of their own.
+struct DeviceOptions {
+    std::string name = "auto";
+    int threads = 0;
+};
+void add_device_options(CLI::App& app, DeviceOptions& options);
 
-/// The device, the processor's name, threads and instruction set, for the start-up report.
+/// "auto", "cpu" or "sim". Anything else is an Error that says what this version has.
+std::unique_ptr<Device> open_device(const DeviceOptions& options);
+
+/// The device, the processor's name, threads and what convolutions run on, for the start-up report.
 std::string device_report(const Device& device);
 
 }  // namespace sg::tools

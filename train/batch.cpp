@@ -45,7 +45,7 @@ Tensor translate(const Generator& G, const Tensor& images, const Tensor& labels,
         shape[0] = count;
         const Tensor part = G.forward(images.slice_flat(n * pixels, shape),
                                       labels.slice_flat(n * dim, {count, dim}));
-        std::copy_n(part.data<float>(), part.size(), out.data<float>() + n * pixels);
+        out.slice_flat(n * pixels, shape).copy_from(part);
     }
     return out;
 }

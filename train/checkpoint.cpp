@@ -101,8 +101,8 @@ void load_network(const SafetensorsReader& file, const std::string& prefix, Para
         if (moments == LoadMoments::no) continue;
         const auto m = read("adam.m." + prefix + entry.name, entry.shape);
         const auto v = read("adam.v." + prefix + entry.name, entry.shape);
-        std::copy(m.begin(), m.end(), p.first_moment(i).data<float>());
-        std::copy(v.begin(), v.end(), p.second_moment(i).data<float>());
+        p.first_moment(i).assign(m);
+        p.second_moment(i).assign(v);
     }
 }
 

@@ -52,7 +52,7 @@ std::vector<ConfigOption> config_options(TrainConfig& c) {
         {"Training", "lr-update-step", "official schedule: iterations between changes",
          &c.lr_update_step},
         {"Training", "seed", "of every random number", &c.seed},
-        {"Run", "device", "auto or cpu", &c.device},
+        {"Run", "device", "auto, cpu or sim (CUDA kernels, simulated: slow)", &c.device},
         {"Run", "precision", "f32 or bf16", &c.precision},
         {"Run", "threads", "processor threads; 0: all", &c.threads},
         {"Run", "out", "run folder; default runs/DATASET-NUMBER", &c.out},

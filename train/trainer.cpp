@@ -33,7 +33,7 @@ class Run {
         layout_.groups = {data_->label_group()};
         model_.emplace(device, model_config(config_, layout_),
                        precision_from_string(config_.precision));
-        if (config_.precision == "bf16")
+        if (config_.precision == "bf16" && device.is_cpu())
             require(cpu_bf16_support() != Bf16Support::none, "precision",
                     "this processor ({}) cannot convolve in bf16; use f32", cpu_isa_name());
     }

@@ -1,5 +1,6 @@
 #include "kernels/adam/adam.h"
 #include "kernels/common/error.h"
+#include "kernels/conv/conv.h"
 #include "kernels/gradient_penalty/gradient_penalty.h"
 #include "kernels/instance_norm/instance_norm.h"
 #include "kernels/label_concat/label_concat.h"
@@ -58,5 +59,35 @@ SG_NO_F64(transpose, TransposeArgs)
 SG_NO_F64(sum_rows, SumArgs)
 SG_NO_F64(sum_channels, SumArgs)
 SG_NO_F64(first_non_finite, NonFiniteArgs)
+SG_NO_F64(conv_wgrad, ConvWgradArgs)
+
+// Kernels that are templates of two types.
+#define SG_NO_F64_PAIR(function, Arguments)  \
+    template <>                              \
+    void function(CudaContext&, Arguments) { \
+        no_f64(#function);                   \
+    }                                        \
+    template <>                              \
+    void function(SimContext&, Arguments) {  \
+        no_f64(#function);                   \
+    }
+
+using F64ConvForward = ConvForwardArgs<double, double, double>;
+using F64ConvDgrad = ConvDgradArgs<double, double, double>;
+using F64FromFloat = CastArgs<float, double>;
+using F64FromBf16 = CastArgs<bf16, double>;
+using F64ToFloat = CastArgs<double, float>;
+using F64ToBf16 = CastArgs<double, bf16>;
+SG_NO_F64_PAIR(conv_forward, const F64ConvForward&)
+SG_NO_F64_PAIR(conv_dgrad, const F64ConvDgrad&)
+SG_NO_F64_PAIR(cast, const F64FromFloat&)
+SG_NO_F64_PAIR(cast, const F64FromBf16&)
+SG_NO_F64_PAIR(cast, const F64ToFloat&)
+SG_NO_F64_PAIR(cast, const F64ToBf16&)
+
+template <>
+int64_t conv_workspace<double>(const DeviceProperties&, ConvPass pass, const ConvShape&, ConvMath) {
+    no_f64(to_string(pass));
+}
 
 }  // namespace sg

@@ -42,13 +42,20 @@ void check_label_bias_conv(const ConvShape& s, bool epilogue) {
     check_label_bias(op, label_bias_shape(s));
 }
 
-void check_conv_device(ConvPass pass, const ConvShape& s, int64_t needed, const float* workspace,
-                       int64_t given) {
+void check_conv_device(ConvPass pass, const ConvShape& s,
+                       std::initializer_list<ConvPointer> pointers, int64_t needed,
+                       const float* workspace, int64_t given) {
     const char* op = to_string(pass);
     check_conv_shape(op, s);
     constexpr int64_t most = int64_t{1} << 31;
     require(std::max({s.x_size(), s.w_size(), s.y_size()}) < most, op,
             "tensors must have less than 2^31 elements: {}", to_string(s));
+    for (const ConvPointer& p : pointers) {
+        require(p.address || p.optional, op, "{} is null: {}", p.name, to_string(s));
+        require(reinterpret_cast<uintptr_t>(p.address) % p.alignment == 0, op,
+                "{} is at {}, its type needs multiples of {} bytes: {}", p.name, p.address,
+                p.alignment, to_string(s));
+    }
     require(needed == 0 || (workspace && given >= needed), op,
             "needs a workspace of {} floats (conv_workspace), got {}: {}", needed,
             workspace ? given : 0, to_string(s));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <initializer_list>
+
 #include "kernels/conv/conv.h"
 #include "kernels/label_concat/label_concat.h"
 
@@ -18,9 +20,27 @@ void check_conv_forward(const Args& args) {
         check_label_bias_conv(args.shape, args.epilogue.bias || args.epilogue.more());
 }
 
+/// A pointer among a kernel's arguments, and what its address must be a multiple of.
+struct ConvPointer {
+    const char* name;
+    const void* address;
+    size_t alignment;
+    bool optional = false;
+};
+template <class T>
+ConvPointer required(const char* name, const T* p) {
+    return {name, p, alignof(T)};
+}
+template <class T>
+ConvPointer optional(const char* name, const T* p) {
+    return {name, p, alignof(T), true};
+}
+
 /// Throws Error for what no device kernel takes: impossible extents, tensors of 2^31 elements and
-/// more, less than `needed` floats of workspace.
-void check_conv_device(ConvPass pass, const ConvShape& shape, int64_t needed,
+/// more, pointers that are null or not aligned to their type, less than `needed` floats of
+/// workspace.
+void check_conv_device(ConvPass pass, const ConvShape& shape,
+                       std::initializer_list<ConvPointer> pointers, int64_t needed,
                        const float* workspace, int64_t given);
 
 }  // namespace sg

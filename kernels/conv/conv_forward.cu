@@ -53,6 +53,9 @@ void conv_forward(Device& device, const ConvForwardArgs<T, Out, T>& args) {
     check_conv_forward(args);
     check_conv_device(
         ConvPass::forward, args.shape,
+        {required("x", args.x), required("w", args.w), required("y", args.y),
+         optional("bias", args.epilogue.bias), optional("mask", args.epilogue.mask),
+         optional("residual", args.epilogue.residual), optional("workspace", args.workspace)},
         conv_workspace<T>(device.properties(), ConvPass::forward, args.shape, args.math),
         args.workspace, args.workspace_size);
     gemm_forward(device, args);

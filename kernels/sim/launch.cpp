@@ -1,7 +1,5 @@
 #include "kernels/sim/launch.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <atomic>
 #include <exception>
@@ -69,9 +67,7 @@ void run(SimContext& context, const Launch& launch, void (*call)(const void*),
                       .failed = false,
                       .failure = nullptr,
                       .counts = Recorder(context, launch).counts()};
-    // Another order than forward is meant to be repeatable: blocks then run one after another.
-    const int all = options.threads > 0 ? options.threads : omp_get_num_procs();
-    const int threads = options.order == ThreadOrder::forward ? all : 1;
+    const int threads = context.threads();
 #pragma omp parallel num_threads(threads) if (threads > 1 && progress.order.size() > 1)
     run_share(context, state, progress);
     if (progress.failure) std::rethrow_exception(progress.failure);

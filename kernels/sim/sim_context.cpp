@@ -1,5 +1,7 @@
 #include "kernels/sim/sim_context.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -9,13 +11,13 @@ namespace sg {
 
 SimContext::SimContext(const SimOptions& options) : options(options) {
     // The limits of the GPUs of that architecture (CUDA C++ Programming Guide, compute
-    // capabilities), with as many processors as an H200.
+    // capabilities); an H200 has 132 processors.
     const int a = options.architecture;
     require(a >= 80, "sim", "architecture is {}, expected 80 or more", a);
     const bool small = a == 86 || a == 89 || a / 10 == 12;
     properties_ = {.name = "simulated device",
                    .architecture = a,
-                   .processors = 132,
+                   .processors = options.processors,
                    .max_threads = 1024,
                    .shared_per_block = size_t(small    ? 99
                                               : a < 90 ? 163
@@ -24,6 +26,11 @@ SimContext::SimContext(const SimOptions& options) : options(options) {
                    .max_cluster = a < 90  ? 1
                                   : small ? 8
                                           : 16};
+}
+
+int SimContext::threads() const {
+    if (options.order != ThreadOrder::forward) return 1;  // meant to be repeatable
+    return options.threads > 0 ? options.threads : omp_get_num_procs();
 }
 
 void AccessCounts::add(const AccessCounts& other) {

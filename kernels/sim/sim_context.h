@@ -17,6 +17,7 @@ enum class ThreadOrder { forward, backward, shuffled };
 struct SimOptions {
     int threads = 0;        ///< threads of the processor; <= 0: all. Blocks are spread over them
     int architecture = 90;  ///< compute capability that launchers see (80: no clusters)
+    int processors = 132;   ///< that launchers see; few of them make plans for small work large
     ThreadOrder order = ThreadOrder::forward;
     uint64_t seed = 1;         ///< of ThreadOrder::shuffled
     bool count = false;        ///< fill SimContext::launches
@@ -58,6 +59,7 @@ class SimContext {
     explicit SimContext(const SimOptions& options = {});
 
     const DeviceProperties& properties() const { return properties_; }
+    int threads() const;   ///< of the processor, that launches use
     void synchronize() {}  ///< as CudaContext's: here a launch has ended when it returns
 
     SimOptions options;

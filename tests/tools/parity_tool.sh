@@ -8,6 +8,13 @@ for precision in f32 f64; do
     "$BIN/sg_parity" --precision $precision "$data"/multilabel.safetensors \
         "$data"/vanilla.safetensors | grep -c 'within tolerance' | grep -qx 2 || fail "two reports"
 done
+"$BIN/sg_parity" --device sim --threads 2 "$data"/multilabel.safetensors |
+    grep -q '82 of 82 quantities within tolerance' || fail "the simulated device differs"
+expect_failure 1 "f64 runs on the cpu" -- \
+    "$BIN/sg_parity" --device sim --precision f64 "$data/multilabel.safetensors"
+for device in cuda abacus; do
+    expect_failure 1 "'$device'" "auto, cpu, sim" -- "$BIN/sg_parity" --device $device some.file
+done
 # One changed byte in the exponent of some number must be noticed.
 cp "$data/multilabel.safetensors" changed.safetensors
 size=$(stat -c %s changed.safetensors)
@@ -24,4 +31,8 @@ expect_failure 2 "files" -- "$BIN/sg_parity"
 for key in d_step_ms g_step_ms iteration_ms peak_rss_mb; do
     grep -q "\"$key\"" bench.json || fail "$key is missing from the JSON"
 done
+"$BIN/sg_bench" step --device sim --image-size 16 --batch-size 2 --labels 5 --g-conv-dim 4 \
+    --d-conv-dim 4 --g-repeat-num 1 --d-repeat-num 2 --warmup 0 --repeats 1 --threads 2 \
+    --json sim.json | grep -q '^device sim .*slow' || fail "sg_bench step does not say where it ran"
+grep -q '"device": "sim"' sim.json || fail "the JSON does not name the device"
 echo ok

@@ -10,7 +10,7 @@ tiny "batch-size is 1" "2 or more" --batch-size 1
 tiny "dataset 'mnist' is unknown" "celeba" --dataset mnist
 tiny "'lsgan' is unknown" "wgan-gp" --gan lsgan
 tiny "precision 'f16' is unknown" "bf16" --precision f16
-tiny "no CUDA device" --device cuda
+tiny "'cuda' is none of this version's devices: auto, cpu, sim" --device cuda
 tiny "beta1 is 1" --beta1 1
 tiny "num-iters-decay is 11" --num-iters-decay 11
 tiny "do not fill a batch of 4" "hold out fewer" --synth-count 4
@@ -44,6 +44,12 @@ expect_failure 1 "already holds a run" -- "$BIN/sg_train" "${TINY[@]}" --num-ite
 expect_failure 1 "g_conv_dim is 8 in the checkpoint, 16 wanted" -- \
     "$BIN/sg_train" --resume run --g-conv-dim 16
 expect_failure 1 "label_groups" "happy" -- "$BIN/sg_train" --resume run --dataset synth-expressions
+
+# The simulated device trains as well, and is said to be slow.
+"$BIN/sg_train" "${TINY[@]}" --num-iters 10 --stop-after 1 --device sim --n-critic 1 --threads 2 \
+    --out sim | grep -q '^device: sim .*for tests, slow' || fail "sim is not announced"
+"$BIN/sg_info" sim | grep -q '^iteration  1 ' || fail "the simulated run left no checkpoint"
+"$BIN/sg_info" | grep -q ' sim (' || fail "sg_info does not list the simulated device"
 
 # Exploding numbers stop the run with iteration, tensor and the last good checkpoint.
 expect_failure 1 "iteration" "last good checkpoint: run/checkpoints/iteration-00000001" -- \

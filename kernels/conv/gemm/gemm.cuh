@@ -21,9 +21,8 @@ struct GemmConfig {
     using LayoutB = TileLayout<T, tile_n, tile_k, contiguous_b>;
 
     static constexpr size_t stage_bytes = (LayoutA::elements + LayoutB::elements) * sizeof(T);
-    /// The sums wait for their epilogue in rows of this many floats: with 8 more than the tile has,
-    /// the rows that a warp writes at once begin in different banks.
-    static constexpr int pitch = tile_n + 8;
+    /// The sums wait for their epilogue in rows of this many floats, where the tiles were.
+    static constexpr int pitch = Math::pitch;
     static constexpr size_t shared_bytes = stages * stage_bytes > tile_m* pitch * sizeof(float)
                                                ? stages* stage_bytes
                                                : tile_m* pitch * sizeof(float);
@@ -103,7 +102,7 @@ __device__ void gemm_block(const GemmGrid<typename C::T>& grid, int channels, in
     typename C::Math math;
     gemm_sums<C>(math, copies_a(m), copies_b(n), first, last);
     const auto sums = dynamic_shared<float>();
-    math.template put<typename C::LayoutA, typename C::LayoutB>(sums, C::pitch);
+    math.template put<typename C::LayoutA, typename C::LayoutB>(sums);
     __syncthreads();
     ConvResult<typename C::T> result = grid.result;
     if (gridDim.y > 1)

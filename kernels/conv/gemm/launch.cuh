@@ -23,32 +23,31 @@ void with_config(ConvTile tile, bool vectors, const Body& body) {
     constexpr auto depth = Contiguous::depth, side = Contiguous::side;
     constexpr auto A = pass == ConvPass::wgrad ? side : depth;
     constexpr auto B = pass == ConvPass::forward ? depth : side;
+    const auto call = [&]<class Math, int V, int blocks>() {
+        return body.template operator()<GemmConfig<Math, 3, V, blocks, A, B>>();
+    };
     if constexpr (arithmetic == ConvArithmetic::f32) {
+        using Large = SimtMath<128, 128, 32, 16, 16>;
+        using Small = SimtMath<64, 64, 32, 16, 8>;
         using Thin = std::conditional_t<pass == ConvPass::wgrad, SimtMath<16, 64, 32, 4, 16>,
                                         SimtMath<64, 16, 32, 16, 4>>;
-        if (!vectors) return body.template operator()<GemmConfig<Thin, 3, 1, 4, A, B>>();
-        if (tile == ConvTile::large)
-            return body
-                .template operator()<GemmConfig<SimtMath<128, 128, 32, 16, 16>, 3, 4, 1, A, B>>();
-        if (tile == ConvTile::small)
-            return body
-                .template operator()<GemmConfig<SimtMath<64, 64, 32, 16, 8>, 3, 4, 4, A, B>>();
-        return body.template operator()<GemmConfig<Thin, 3, 4, 8, A, B>>();
+        if (!vectors) return call.template operator()<Thin, 1, 4>();
+        if (tile == ConvTile::large) return call.template operator()<Large, 4, 1>();
+        if (tile == ConvTile::small) return call.template operator()<Small, 4, 4>();
+        return call.template operator()<Thin, 4, 8>();
     } else {
-        using T = std::conditional_t<arithmetic == ConvArithmetic::bf16, bf16, float>;
+        constexpr bool wide = arithmetic == ConvArithmetic::tf32;
+        using T = std::conditional_t<wide, float, bf16>;
         constexpr int k = conv_tile_depth(arithmetic), V = vec_width<T>;
+        // tf32 reads side-contiguous fragments word by word, which takes registers: smaller pieces.
+        using Large = TensorMath<T, 128, 128, k, 2, wide ? 4 : 2>;
+        using Tall = TensorMath<T, 128, 64, k, 2, 2>;
         using Small = TensorMath<T, 64, 64, k, 2, 2>;
-        // tf32 reads its side-contiguous fragments word by word, which takes registers.
-        using Large = TensorMath<T, 128, 128, k, 2, arithmetic == ConvArithmetic::bf16 ? 2 : 4>;
-        if (!vectors) return body.template operator()<GemmConfig<Small, 3, 1, 3, A, B>>();
-        if (tile == ConvTile::large)
-            return body
-                .template operator()<GemmConfig<TensorMath<T, 128, 128, k, 2, 2>, 3, V, 2, A, B>>();
-        if constexpr (arithmetic == ConvArithmetic::bf16)
-            if (tile == ConvTile::tall)
-                return body.template
-                operator()<GemmConfig<TensorMath<T, 128, 64, k, 2, 2>, 3, V, 3, A, B>>();
-        return body.template operator()<GemmConfig<Small, 3, V, 4, A, B>>();
+        if (!vectors) return call.template operator()<Small, 1, 3>();
+        if (tile == ConvTile::large) return call.template operator() < Large, V, wide ? 1 : 2 > ();
+        if constexpr (!wide)
+            if (tile == ConvTile::tall) return call.template operator()<Tall, V, 3>();
+        return call.template operator()<Small, V, 4>();
     }
 }
 

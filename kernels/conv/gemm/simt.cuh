@@ -31,15 +31,26 @@ struct SimtMath {
         }
     }
 
-    /// Puts the sums into a matrix [BM][pitch].
+    /// Rows of the matrix into which `put` puts the sums: 16 more floats than the tile has, so that
+    /// the two rows which a warp writes at once lie in different banks.
+    static constexpr int pitch = BN + 16;
     template <class LayoutA, class LayoutB>
-    __device__ void put(Shared<float> out, int pitch) const {
+    __device__ void put(Shared<float> out) const {
         const int ty = int(threadIdx.x) / TX, tx = int(threadIdx.x) % TX;
 #pragma unroll
-        for (int i = 0; i < TM; ++i)
+        for (int i = 0; i < TM; ++i) {
+            const Shared<float> row = out + index<LayoutA, TY>(ty, i) * pitch;
+            if constexpr (LayoutB::by_depth) {
 #pragma unroll
-            for (int j = 0; j < TN; ++j)
-                out[index<LayoutA, TY>(ty, i) * pitch + index<LayoutB, TX>(tx, j)] = sums[i][j];
+                for (int j = 0; j < TN; ++j) row[index<LayoutB, TX>(tx, j)] = sums[i][j];
+            } else {
+#pragma unroll
+                for (int j = 0; j < TN; j += 4)
+                    store(row + index<LayoutB, TX>(tx, j),
+                          Vec<float, 4>{
+                              {sums[i][j], sums[i][j + 1], sums[i][j + 2], sums[i][j + 3]}});
+            }
+        }
     }
 
     float sums[TM][TN] = {};

@@ -42,8 +42,11 @@ struct TensorMath {
         }
     }
 
+    /// Rows of the matrix into which `put` puts the sums: 8 more floats than the tile has, so that
+    /// the eight rows which a warp writes at once begin in four different places of the banks.
+    static constexpr int pitch = BN + 8;
     template <class LayoutA, class LayoutB>
-    __device__ void put(Shared<float> out, int pitch) const {
+    __device__ void put(Shared<float> out) const {
         const int warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
         const int m = warp / WN * (BM / WM) + lane / 4, n = warp % WN * (BN / WN) + lane % 4 * 2;
 #pragma unroll
