@@ -22,9 +22,9 @@ struct ForwardProblem {
     __device__ int element_of(int m) const { return m < pixels ? m * filters : -1; }
 };
 
-/// All but the grid.
+/// All but the grid. (static: `Global` is another type in nvcc's compilation of this function.)
 template <class T, class Out>
-ForwardProblem<T> forward_problem(const ConvForwardArgs<T, Out, T>& args) {
+static ForwardProblem<T> forward_problem(const ConvForwardArgs<T, Out, T>& args) {
     const ConvShape& s = args.shape;
     return {.grid = {},
             .x_at = pixels_of_x(s),
@@ -100,8 +100,8 @@ inline DgradPhase dgrad_phase(const ConvShape& s, int64_t row, int64_t column) {
 
 /// Calls body(problem, phases) with a few phases at a time, as many as a launch takes (grid.z).
 template <class T, class Out, class Body>
-void for_dgrad_launches(const ConvDgradArgs<T, Out, T>& args, const GemmGrid<T>& grid,
-                        const Body& body) {
+static void for_dgrad_launches(const ConvDgradArgs<T, Out, T>& args, const GemmGrid<T>& grid,
+                               const Body& body) {
     const ConvShape& s = args.shape;
     std::vector<DgradPhase> phases;  // without those that a small image does not have
     for (int64_t row = 0; row < std::min(s.stride, s.H); ++row)

@@ -22,7 +22,7 @@ struct WgmmaConfig {
     static constexpr int alignment = 1024;  ///< of operand tiles, for the swizzle
     static constexpr int stage_bytes = OperandA::tile_bytes + OperandB::tile_bytes;
     static_assert(OperandA::tile_bytes % alignment == 0 && stage_bytes % alignment == 0);
-    static constexpr int pitch = tile_n + 8;  ///< as in GemmConfig
+    static constexpr int pitch = tile_n + 8;  ///< as in TensorMath
     static_assert(tile_m * pitch * int(sizeof(float)) <= stages * stage_bytes);
     static constexpr size_t shared_bytes = alignment + stages * stage_bytes + 2 * stages * 8;
 
