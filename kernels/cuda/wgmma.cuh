@@ -3,46 +3,11 @@
 #include <cstdint>
 
 // Hopper's instructions for products of large tiles in shared memory (sm_90a; PTX ISA,
-// "Asynchronous Warpgroup Level Matrix Instructions" and "mbarrier"). A warpgroup is four warps,
-// the first of which has a number divisible by 4; all 128 threads execute each of the wgmma_ and
-// warpgroup_ functions together. Addresses are those of the shared window, 32 bits.
+// "Asynchronous Warpgroup Level Matrix Instructions"). A warpgroup is four warps, the first of
+// which has a number divisible by 4; all 128 threads execute each of the wgmma_ and warpgroup_
+// functions together.
 
 namespace sg {
-
-__device__ inline unsigned shared_address(const void* p) {
-    return static_cast<unsigned>(__cvta_generic_to_shared(p));
-}
-
-/// A barrier in 8 bytes of shared memory. Its phases end one after the other, each when `arrivals`
-/// have arrived. What a thread did before it arrived is seen by those that waited for the phase.
-__device__ inline void mbarrier_init(unsigned barrier, unsigned arrivals) {
-    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals)
-                 : "memory");
-}
-__device__ inline void mbarrier_arrive(unsigned barrier) {
-    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
-}
-/// Waits for the end of the latest phase with this parity. The first phase has parity 0; the one
-/// before it, parity 1, counts as ended.
-__device__ inline void mbarrier_wait(unsigned barrier, unsigned parity) {
-    unsigned ended;
-    do {
-        asm volatile(
-            "{ .reg .pred p;\n"
-            "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n"
-            "selp.u32 %0, 1, 0, p; }"
-            : "=r"(ended)
-            : "r"(barrier), "r"(parity)
-            : "memory");
-    } while (!ended);
-}
-
-/// __syncthreads() for a part of a block: `threads` of them, whole warps. Number 0 is
-/// __syncthreads() itself.
-template <int number, int threads>
-__device__ void barrier_sync() {
-    asm volatile("bar.sync %0, %1;" ::"n"(number), "n"(threads) : "memory");
-}
 
 /// wgmma reads shared memory through the "async proxy". What this thread wrote there by stores or
 /// cp.async (and waited for) goes through another one, and is seen only behind this fence.
@@ -50,7 +15,7 @@ __device__ inline void fence_async_proxy() {
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
-/// Changes how many registers each thread of the warpgroup has: a multiple of 8, at most 255. The
+/// Changes how many registers each thread of the warpgroup has, a multiple of 8 from 24 to 256. The
 /// block as a whole may not have more than it started with.
 template <int registers>
 __device__ void warpgroup_give_registers() {

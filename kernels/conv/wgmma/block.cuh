@@ -4,6 +4,7 @@
 #include "kernels/conv/wgmma/config.cuh"
 #include "kernels/conv/wgmma/copies.cuh"
 #include "kernels/conv/wgmma/pipeline.cuh"
+#include "kernels/cuda/mbarrier.cuh"
 #include "kernels/cuda/wgmma.cuh"
 
 // gemm_block with wgmma: one warpgroup copies tiles, two multiply them (README.md here). nvcc only.
