@@ -1,3 +1,5 @@
+#include <optional>
+
 #include "kernels/conv/gemm/plan.h"
 #include "kernels/conv/gemm/problems.cuh"
 #include "kernels/conv/wgmma/config.cuh"
@@ -119,6 +121,22 @@ Launch model_launch(const ConvProduct& product, unsigned phases = 1) {
             .shared = size_t(C::stage_bytes)};
 }
 
+/// SG_WGMMA for a while; null: not set.
+class Environment {
+  public:
+    explicit Environment(const char* value) {
+        const char* old = std::getenv(name);
+        if (old) old_ = old;
+        set(value);
+    }
+    ~Environment() { set(old_ ? old_->c_str() : nullptr); }
+
+  private:
+    static constexpr const char* name = "SG_WGMMA";
+    static void set(const char* value) { value ? setenv(name, value, 1) : unsetenv(name); }
+    std::optional<std::string> old_;
+};
+
 template <int tile_n>
 void check_model(SimContext& context, const ConvShape& s, const Numbers& numbers,
                  const ConvReference& exact) {
@@ -185,6 +203,7 @@ TEST_CASE("wgmma is chosen where its blocks keep the processors busy", "[wgmma]"
     const auto chosen = [](ConvPass pass, const ConvShape& s, ConvWgmma wgmma) {
         return conv_wgmma_chosen(hopper, pass, s, wgmma);
     };
+    const Environment unset(nullptr);
     const auto few = strided(4, 1024, 2048);  // 64 rows: mma.sync splits the depth
     for (const ConvPass pass : {ConvPass::forward, ConvPass::dgrad}) {
         CHECK(conv_wgmma_plan(hopper, pass, residual).tile_n == 256);
@@ -199,6 +218,11 @@ TEST_CASE("wgmma is chosen where its blocks keep the processors busy", "[wgmma]"
             const auto product = conv_product(pass, s);
             CHECK(product.n % conv_wgmma_plan(hopper, pass, s).tile_n == 0);
         }
+    }
+    {
+        const Environment off("0");
+        CHECK_FALSE(chosen(ConvPass::forward, residual, ConvWgmma::automatic));
+        CHECK(chosen(ConvPass::forward, residual, ConvWgmma::always));
     }
     const size_t largest = WgmmaConfig<256, Contiguous::side>::shared_bytes;
     for (const int spare : {0, 1000}) {  // the plan's bound and the kernel's need agree
