@@ -49,6 +49,11 @@ const char* to_string(ConvPass pass);
 /// of mantissa; sums stay f32). The CPU and bf16 take no notice.
 enum class ConvMath { strict, tf32 };
 
+/// Whether a device with wgmma (Hopper) multiplies bf16 by it (kernels/conv/wgmma): where that is
+/// expected to be faster, never, or wherever it can. The environment's SG_WGMMA=0 makes `never` of
+/// `automatic`. Needs no other workspace.
+enum class ConvWgmma { automatic, never, always };
+
 /// Floats of workspace that a pass needs on a device: partial sums, where the sum of each output
 /// element is split over several blocks.
 template <class T>
@@ -88,7 +93,8 @@ struct ConvForwardArgs {
     Out* y;
     uint64_t weight_version = 0;       ///< CPU
     ConvMath math = ConvMath::strict;  ///< device
-    float* workspace = nullptr;        ///< device
+    ConvWgmma wgmma = ConvWgmma::automatic;
+    float* workspace = nullptr;  ///< device
     int64_t workspace_size = 0;
 };
 template <class T, class Out>
@@ -107,6 +113,7 @@ struct ConvDgradArgs {
     Out* grad_x;
     uint64_t weight_version = 0;
     ConvMath math = ConvMath::strict;
+    ConvWgmma wgmma = ConvWgmma::automatic;
     float* workspace = nullptr;
     int64_t workspace_size = 0;
 };

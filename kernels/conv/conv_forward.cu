@@ -1,18 +1,10 @@
 #include "kernels/conv/gemm/launch.cuh"
-
-// y [NPQ][K] = (x gathered) [NPQ][RSC] x (w [K][RSC]) transposed.
+#include "kernels/conv/gemm/problems.cuh"
+#include "kernels/conv/wgmma/conv_wgmma.h"
 
 namespace sg {
 
 namespace {
-
-template <class T>
-struct ForwardProblem {
-    GemmGrid<T> grid;
-    PixelGather x_at;
-    Global<const T> x, w;
-    int pixels, filters, depth;
-};
 
 template <class C>
 __global__ void __launch_bounds__(C::threads, C::blocks)
@@ -28,20 +20,15 @@ __global__ void __launch_bounds__(C::threads, C::blocks)
             return PlainMatrix<typename C::LayoutB, C::threads, C::V, T>(p.w, p.filters, p.depth,
                                                                          n);
         },
-        [&](int m) { return m < p.pixels ? m * p.filters : -1; });
+        [&](int m) { return p.element_of(m); });
 }
 
 template <class T, class Out>
 void gemm_forward(ThisDevice& device, const ConvForwardArgs<T, Out, T>& args) {
+    if constexpr (std::is_same_v<ThisDevice, CudaContext> && sizeof(T) == 2)
+        if (conv_wgmma_forward(device, args)) return;
     const ConvShape& s = args.shape;
-    const ConvProduct product = conv_product(ConvPass::forward, s);
-    ForwardProblem<T> problem{.grid = {},
-                              .x_at = pixels_of_x(s),
-                              .x = args.x,
-                              .w = args.w,
-                              .pixels = int(product.m),
-                              .filters = int(s.K),
-                              .depth = int(product.depth)};
+    ForwardProblem<T> problem = forward_problem(args);
     const GemmJob<T> job{.shape = s,
                          .math = args.math,
                          .a = args.x,
@@ -51,7 +38,8 @@ void gemm_forward(ThisDevice& device, const ConvForwardArgs<T, Out, T>& args) {
                          .workspace = args.workspace,
                          .result_size = s.y_size(),
                          .channels = int(s.K)};
-    run_gemm<ConvPass::forward>(device, "conv_forward_kernel", job, product,
+    run_gemm<ConvPass::forward>(device, "conv_forward_kernel", job,
+                                conv_product(ConvPass::forward, s),
                                 [&]<class C>(const GemmGrid<T>& grid, const Launch& config) {
                                     problem.grid = grid;
                                     launch(device, config, conv_forward_kernel<C>, problem);

@@ -70,13 +70,15 @@ __device__ void gemm_sums(typename C::Math& math, const CopyA& a, const CopyB& b
     __syncthreads();  // the tiles' memory is free
 }
 
-/// Stores the sums, row by row in whole vectors. element_of(row of the tile) is the index of that
-/// row's first channel in the result, negative for a row beyond it.
+/// Stores the sums, row by row in whole vectors, by C::threads threads of which this is number
+/// `thread`. element_of(row of the tile) is the index of that row's first channel in the result,
+/// negative for a row beyond it.
 template <class C, int V, class ElementOf>
 __device__ void gemm_store(const ConvResult<typename C::T>& result, Shared<const float> sums,
-                           int first_channel, int channels, const ElementOf& element_of) {
+                           int first_channel, int channels, const ElementOf& element_of,
+                           int thread) {
     constexpr int per_row = C::tile_n / V;
-    for (int i = int(threadIdx.x); i < C::tile_m * per_row; i += C::threads) {
+    for (int i = thread; i < C::tile_m * per_row; i += C::threads) {
         const int row = i / per_row, column = i % per_row * V;
         const int channel = first_channel + column, element = element_of(row);
         if (element < 0 || channel >= channels) continue;
@@ -108,9 +110,9 @@ __device__ void gemm_block(const GemmGrid<typename C::T>& grid, int channels, in
                   nullptr};
     const auto row_element = [&](int row) { return element_of(m + row); };
     if (grid.vectors)
-        gemm_store<C, 4>(result, sums, n, channels, row_element);
+        gemm_store<C, 4>(result, sums, n, channels, row_element, int(threadIdx.x));
     else
-        gemm_store<C, 1>(result, sums, n, channels, row_element);
+        gemm_store<C, 1>(result, sums, n, channels, row_element, int(threadIdx.x));
 }
 
 }  // namespace sg

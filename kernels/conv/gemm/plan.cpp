@@ -84,14 +84,14 @@ ConvPlan conv_plan(const DeviceProperties& device, ConvPass pass, const ConvShap
     const int64_t depth_tiles = pieces_of(p.depth, conv_tile_depth(arithmetic));
     const bool vectors = conv_vectors(pass, shape, arithmetic);
     ConvPlan best{element_tile(arithmetic), 1};
-    double least = std::numeric_limits<double>::infinity();
+    best.clocks = std::numeric_limits<double>::infinity();
     for (TileFacts t : tile_facts) {
         if (!available(t.tile, arithmetic, vectors)) continue;
         if (pass == ConvPass::wgrad) std::swap(t.m, t.n);
         for (int64_t shares = 1; shares <= std::min(most_shares, depth_tiles); shares *= 2) {
             if (shares > 1 && double(shares * p.m * p.n * p.phases) > most_partials) break;
             const double clocks = model_clocks(device, p, t, shares, arithmetic);
-            if (clocks < least) least = clocks, best = {t.tile, int(shares)};
+            if (clocks < best.clocks) best = {t.tile, int(shares), clocks};
         }
     }
     // Whole tiles of depth for everyone, and nobody without.

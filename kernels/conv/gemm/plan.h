@@ -34,6 +34,7 @@ inline ConvTile element_tile(ConvArithmetic arithmetic) {
 struct ConvPlan {
     ConvTile tile;
     int shares;  ///< blocks that share the depth of one tile; their sums are added afterwards
+    double clocks = 0;  ///< that the model expects
     bool operator==(const ConvPlan&) const = default;
 };
 /// The plan with the least time by a model of the device (plan.cpp); a function of its arguments.
