@@ -2,27 +2,12 @@
 
 #include "engine/device.h"
 #include "tests/conv_cases.h"
+#include "tests/conv_excess.h"
 
 using namespace sg;
 using namespace sg::testing;
 
 namespace {
-
-/// Worst |computed - exact| in units of what rounding allows: a few roundings of the sum's terms
-/// and one of the result. At most 1.
-template <class Sum, class Out>
-double excess(const std::vector<double>& computed, const Sums& exact) {
-    constexpr double roundings = 8;  // f32 sums of up to 10^4 random terms stay below 5
-    double worst = 0;
-    for (size_t i = 0; i < computed.size(); ++i) {
-        const double allowed = roundings * half_ulp<Sum> * exact.magnitude[i] +
-                               1.01 * half_ulp<Out> * std::abs(exact.value[i]);
-        const double error = std::abs(computed[i] - exact.value[i]);
-        if (!(error <= allowed)) worst = std::max(worst, allowed > 0 ? error / allowed : 1e30);
-        if (std::isnan(error)) worst = std::numeric_limits<double>::infinity();
-    }
-    return worst;
-}
 
 template <class T, class Out>
 void check_passes(CpuContext& context, const ConvShape& s, const Operands<T>& o,
