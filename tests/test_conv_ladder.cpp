@@ -190,7 +190,6 @@ TEST_CASE("counts show what each version of convolution's ladder gains", "[conv_
     CHECK(pieces.shared_stores.wavefronts == 4 * 36 * 6 * 4);
     CHECK(pieces.global_loads.sectors < gemm.global_loads.sectors * 3 / 4);
     CHECK(pieces.global_loads.efficiency() > 0.99);
-    CHECK(pieces.global_stores.efficiency() > 0.99);
 }
 
 TEST_CASE("the tensor core version's shared memory has no bank conflicts", "[conv_ladder]") {
