@@ -50,11 +50,12 @@ std::span<const LadderVersion> conv_ladder(ConvPass pass) {
 }
 
 template <class T>
-int64_t conv_version_workspace([[maybe_unused]] const DeviceProperties& device, ConvPass pass,
-                               int version, [[maybe_unused]] const ConvShape& shape) {
-    const int direct_only = 2, first_production = pass == ConvPass::forward ? 6 : direct_only;
-    if (version < first_production) return 0;
-    if constexpr (conv_ladder_production) return conv_workspace<T>(device, pass, shape);
+int64_t conv_version_workspace([[maybe_unused]] const DeviceProperties& device,
+                               [[maybe_unused]] ConvPass pass, [[maybe_unused]] int version,
+                               [[maybe_unused]] const ConvShape& shape) {
+    if constexpr (conv_ladder_production)
+        if (version >= (pass == ConvPass::forward ? 6 : 2))
+            return conv_workspace<T>(device, pass, shape);
     return 0;
 }
 
