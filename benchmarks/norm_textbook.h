@@ -3,22 +3,13 @@
 #include <cmath>
 #include <vector>
 
-#include "kernels/common/philox.h"
+#include "benchmarks/kernel_family.h"
 #include "kernels/instance_norm/instance_norm.h"
 
 // Instance norm (with ReLU) as its formula says it, one image and channel after another: what the
 // benchmark compares results with, and the first version of the CPU's ladder.
 
 namespace sg {
-
-/// `count` values in [low, high), the same in every run.
-template <class T>
-std::vector<T> uniform_values(int64_t count, uint64_t seed, float low, float high) {
-    const Rng rng{.seed = seed};
-    std::vector<T> values(count);
-    for (int64_t i = 0; i < count; ++i) values[i] = T(low + (high - low) * rng.uniform(i));
-    return values;
-}
 
 /// y, mean, rstd; y may be double.
 template <class T, class Y>

@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
-#include "benchmarks/kernel_benchmark.h"
+#include "benchmarks/conv_layers.h"
+#include "benchmarks/kernel_report.h"
 #include "benchmarks/step_benchmark.h"
 #include "engine/atomic_file.h"
 #include "tools/tool.h"
@@ -67,8 +68,27 @@ int run_step(StepOptions& options) {
 
 struct KernelOptions {
     sg::KernelBenchmark benchmark;
-    std::string shape, precision = "f32";
+    std::string shape, precision = "f32", window = "3x3", layer;
+    int filters = 0, stride = 1, pad = -1, batch = 0, image = 0;
+    bool list = false;
 };
+
+void add_conv_options(CLI::App& kernels, KernelOptions& options) {
+    const auto count = [&](const char* name, int& value, int least, const char* help) {
+        return kernels.add_option(name, value, help)->check(CLI::Range(least, most));
+    };
+    count("--filters", options.filters, 1, "conv: K; default C");
+    kernels.add_option("--window", options.window, "conv: RxS")->capture_default_str();
+    count("--stride", options.stride, 1, "conv")->capture_default_str();
+    count("--pad", options.pad, 0, "conv; default (R - 1) / 2");
+    kernels
+        .add_option("--layer", options.layer,
+                    fmt::format("conv: a layer of the paper's networks instead of the above: {}",
+                                fmt::join(sg::conv_layer_names(), ", ")))
+        ->excludes("--shape", "--filters", "--window", "--stride", "--pad");
+    count("--batch", options.batch, 1, "of --layer; default 16, 1 on sim")->needs("--layer");
+    count("--image", options.image, 1, "of --layer; default 128, 32 on sim")->needs("--layer");
+}
 
 CLI::App* add_kernels_command(CLI::App& app, KernelOptions& options) {
     auto& b = options.benchmark;
@@ -82,7 +102,10 @@ CLI::App* add_kernels_command(CLI::App& app, KernelOptions& options) {
         ->capture_default_str();
     kernels->add_option("--device", b.device, "cpu, sim or cuda")->capture_default_str();
     kernels->add_option("--shape", options.shape,
-                        "NxHxWxC; default 16x128x128x64 (G's first layer), 2x32x32x64 on sim");
+                        "NxHxWxC; default 16x128x128x64 (G's first layer), 2x32x32x64 on sim; "
+                        "conv: 16x32x32x256 (a residual block), 4x32x32x64 on cpu, 1x16x16x64 on "
+                        "sim");
+    add_conv_options(*kernels, options);
     kernels->add_option("--precision", options.precision, "f32 or bf16")->capture_default_str();
     kernels->add_option("--architecture", b.architecture, "sim: compute capability, 80 or 90")
         ->capture_default_str();
@@ -90,10 +113,12 @@ CLI::App* add_kernels_command(CLI::App& app, KernelOptions& options) {
     kernels->add_option("--repeats", b.repeats, "timed runs")
         ->check(CLI::Range(1, most))
         ->capture_default_str();
+    kernels->add_flag("--list", options.list, "only print the kernels and their versions");
     return kernels;
 }
 
-sg::InstanceNormShape parse_shape(const std::string& text) {
+/// The extents of x.
+sg::ConvShape parse_shape(const std::string& text) {
     long long n = 0, h = 0, w = 0, c = 0;
     int used = 0;
     const bool good =
@@ -102,58 +127,58 @@ sg::InstanceNormShape parse_shape(const std::string& text) {
         std::max({n, h, w, c}) > most || double(n) * double(h) * double(w) * double(c) > 1e10)
         throw sg::tools::UsageError(
             fmt::format("--shape {}: expected NxHxWxC, e.g. 16x128x128x64", text));
-    return {.N = n, .M = h * w, .C = c};
+    return {.N = n, .H = h, .W = w, .C = c};
 }
 
-/// What a reader compares: bytes against the least possible, and what slows them down.
-void print_counts(const std::vector<sg::KernelResult>& results, int64_t least) {
-    fmt::print("{:>2} {:<17} {:>9} {:>8} {:>9} {:>9} {:>9} {:>9} {:>10}\n", "v", "name", "moved MB",
-               "of least", "used", "conflicts", "barriers", "shuffles", "divergent");
-    for (const auto& r : results) {
-        if (!r.skipped.empty()) {
-            fmt::print("{:>2} {:<17} not run: {}\n", r.version, r.name, r.skipped);
-            continue;
-        }
-        sg::LaunchCounts all;
-        for (const auto& launch : r.launches) all.add(launch);
-        const auto &loads = all.global_loads, &stores = all.global_stores;
-        const double moved = 32.0 * double(loads.sectors + stores.sectors);
-        fmt::print("{:>2} {:<17} {:>9.2f} {:>7.2f}x {:>8.0f}% {:>9} {:>9} {:>9} {:>10}\n",
-                   r.version, r.name, moved / 1e6, moved / double(least),
-                   std::min(100.0, 100 * double(loads.bytes + stores.bytes) / moved),
-                   all.shared_loads.conflicts + all.shared_stores.conflicts, all.barriers,
-                   all.collectives, all.divergent);
-    }
+sg::ConvShape conv_shape(const KernelOptions& o) {
+    const std::string& device = o.benchmark.device;
+    const bool sim = device == "sim";
+    if (!o.layer.empty())
+        return sg::conv_layer(o.layer,
+                              o.batch ? o.batch
+                              : sim   ? 1
+                                      : 16,
+                              o.image ? o.image
+                              : sim   ? 32
+                                      : 128);
+    const char* preset = sim ? "1x16x16x64" : device == "cpu" ? "4x32x32x64" : "16x32x32x256";
+    sg::ConvShape s = parse_shape(o.shape.empty() ? preset : o.shape);
+    int r = 0, columns = 0, used = 0;
+    const bool good = std::sscanf(o.window.c_str(), "%dx%d%n", &r, &columns, &used) == 2;
+    if (!good || size_t(used) != o.window.size() || std::min(r, columns) < 1 ||
+        std::max(r, columns) > most)
+        throw sg::tools::UsageError(fmt::format("--window {}: expected RxS, e.g. 3x3", o.window));
+    s.K = o.filters ? o.filters : s.C;
+    s.R = r, s.S = columns, s.stride = o.stride, s.pad = o.pad < 0 ? (r - 1) / 2 : o.pad;
+    return s;
 }
 
-void print_times(const std::vector<sg::KernelResult>& results, int64_t least) {
-    fmt::print("{:>2} {:<17} {:>10} {:>10} {:>10} {:>10}\n", "v", "name", "median ms", "min", "max",
-               "GB/s");
-    for (const auto& r : results) {
-        if (!r.skipped.empty())
-            fmt::print("{:>2} {:<17} not run: {}\n", r.version, r.name, r.skipped);
-        else
-            fmt::print("{:>2} {:<17} {:>10.3f} {:>10.3f} {:>10.3f} {:>10.1f}\n", r.version, r.name,
-                       r.time.median, r.time.min, r.time.max, double(least) / 1e6 / r.time.median);
-    }
-}
-
-int run_kernels(KernelOptions& options) {
+int run_kernels(KernelOptions& options, const CLI::App& command) {
     auto& b = options.benchmark;
-    const bool sim = b.device == "sim";
     if (options.precision != "f32" && options.precision != "bf16")
         throw sg::tools::UsageError(
             fmt::format("--precision {}: expected f32 or bf16", options.precision));
     b.bf16 = options.precision == "bf16";
-    if (options.shape.empty()) options.shape = sim ? "2x32x32x64" : "16x128x128x64";
-    b.shape = parse_shape(options.shape);
-    fmt::print("{} on {}, {} {}\n", b.kernel, b.device, options.shape, options.precision);
-    const auto results = sg::run_kernel_benchmark(b);
-    if (sim)
-        print_counts(results, sg::least_bytes(b));
-    else
-        print_times(results, sg::least_bytes(b));
-    for (const auto& r : results) fmt::print("{:>2} {}: {}\n", r.version, r.name, r.idea);
+    if (options.list) {
+        sg::print_kernel_list(b.device);
+        return sg::tools::exit_success;
+    }
+    std::string shape;
+    if (sg::is_conv_kernel(b.kernel)) {
+        b.conv = conv_shape(options);
+        shape = to_string(b.conv);
+    } else {
+        for (const char* name : {"--filters", "--window", "--stride", "--pad", "--layer"})
+            if (command.count(name))
+                throw sg::tools::UsageError(fmt::format("{} does not apply to {}", name, b.kernel));
+        if (options.shape.empty())
+            options.shape = b.device == "sim" ? "2x32x32x64" : "16x128x128x64";
+        const sg::ConvShape s = parse_shape(options.shape);
+        b.norm = {.N = s.N, .M = s.H * s.W, .C = s.C};
+        shape = options.shape;
+    }
+    fmt::print("{} on {}, {} {}\n", b.kernel, b.device, shape, options.precision);
+    sg::print_report(b, sg::run_kernel_benchmark(b));
     return sg::tools::exit_success;
 }
 
@@ -163,9 +188,9 @@ int run(int argc, char** argv) {
     CLI::App app{"Measures how fast this machine trains, and what its kernels do."};
     app.require_subcommand(1);
     const CLI::App* step = add_step_command(app, step_options);
-    add_kernels_command(app, kernel_options);
+    const CLI::App* kernels = add_kernels_command(app, kernel_options);
     if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
-    return step->parsed() ? run_step(step_options) : run_kernels(kernel_options);
+    return step->parsed() ? run_step(step_options) : run_kernels(kernel_options, *kernels);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ rows() {
     local count=$1 output
     shift
     output=$("$BIN/sg_bench" kernels "$@" --shape 1x5x7x9 --repeats 1)
-    [ "$(grep -cE '^ +[0-9]+ [a-z ]+ +[0-9]+\.[0-9]+ ' <<<"$output")" = "$count" ] ||
+    [ "$(grep -cE '^ +[0-9]+ [A-Za-z ]+ +[0-9]+\.[0-9]+ ' <<<"$output")" = "$count" ] ||
         fail "not $count versions: $*: $output"
 }
 for precision in f32 bf16; do
@@ -22,6 +22,38 @@ for version in 1 2 3 4 5 6 7; do
 done
 rows 1 --kernel instance_norm_forward --device cpu --version 3
 
+# versions KERNEL DEVICE: how many --list names.
+versions() {
+    "$BIN/sg_bench" kernels --list --device "$2" |
+        awk -v title="$1 on $2" '/ on /{inside = ($0 == title)} inside && /^ /{++n} END{print n + 0}'
+}
+forward=$(versions conv_forward sim)
+[ "$forward" -ge 5 ] || fail "--list names $forward versions of conv_forward"
+rows $((forward - 1)) --kernel conv_forward --device sim  # version 5 is for bf16
+rows "$forward" --kernel conv_forward --device sim --precision bf16 --filters 5 --window 3x2 --pad 1
+for kernel in conv_dgrad conv_wgrad; do
+    rows "$(versions $kernel sim)" --kernel $kernel --device sim --window 4x4 --stride 2
+    rows "$(versions $kernel sim)" --kernel $kernel --device sim --precision bf16
+done
+for kernel in conv_forward conv_dgrad conv_wgrad; do
+    rows 2 --kernel $kernel --device cpu --filters 3 --pad 0
+done
+"$BIN/sg_bench" kernels --kernel conv_forward --device sim --layer head --image 6 --version 3 |
+    grep -qF "x [1,6,6,64] (NHWC), w [3,7,7,64] (KRSC), stride 1, pad 3" || fail "the layer's shape"
+"$BIN/sg_bench" kernels --kernel conv_forward --shape 1x4x4x4 | grep -q "A model, not a measurement" ||
+    fail "the model is not called one"
+expect_failure 1 "version 5 multiplies bf16" -- \
+    "$BIN/sg_bench" kernels --kernel conv_forward --version 5 --shape 1x4x4x8
+expect_failure 1 "no layer nose; there are stem, down1" -- \
+    "$BIN/sg_bench" kernels --kernel conv_dgrad --layer nose
+expect_failure 1 "kernel is larger than the padded image" -- \
+    "$BIN/sg_bench" kernels --kernel conv_wgrad --shape 1x2x2x4 --window 5x5 --pad 0
+expect_failure 2 "--window 3: expected RxS" -- \
+    "$BIN/sg_bench" kernels --kernel conv_forward --window 3
+expect_failure 2 "--pad does not apply to instance_norm_forward" -- "$BIN/sg_bench" kernels --pad 1
+expect_failure 2 "--layer" -- \
+    "$BIN/sg_bench" kernels --kernel conv_forward --layer res --shape 1x4x4x4
+
 # Ampere has no clusters: told in the table, an error if asked for.
 "$BIN/sg_bench" kernels --device sim --architecture 80 --shape 1x4x4x8 |
     grep -q "not run: architecture 80 has no clusters" || fail "version 6 on Ampere"
@@ -30,7 +62,7 @@ expect_failure 1 "has no clusters" -- \
 expect_failure 1 "no version 8 on sim, only 1 to 7" -- "$BIN/sg_bench" kernels --version 8
 expect_failure 1 "no version 4 on cpu, only 1 to 3" -- \
     "$BIN/sg_bench" kernels --device cpu --version 4
-expect_failure 1 "no kernel nothing" -- "$BIN/sg_bench" kernels --kernel nothing
+expect_failure 1 "there is no kernel nothing; there are instance_norm_forward" -- "$BIN/sg_bench" kernels --kernel nothing
 expect_failure 1 "no device abacus" -- "$BIN/sg_bench" kernels --device abacus --shape 1x4x4x8
 expect_failure 2 "NxHxWxC" -- "$BIN/sg_bench" kernels --shape 16x128x128
 expect_failure 2 "f32 or bf16" -- "$BIN/sg_bench" kernels --precision f16

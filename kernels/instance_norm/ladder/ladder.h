@@ -2,17 +2,10 @@
 
 #include <span>
 
+#include "kernels/common/ladder.h"
 #include "kernels/instance_norm/instance_norm.h"
 
 namespace sg {
-
-/// One step from the first kernel that one would write to the ones that are used. Every version
-/// computes the same; `sg_bench kernels --kernel instance_norm_forward --version 3` runs it.
-struct LadderVersion {
-    int version;
-    const char* name;
-    const char* idea;  ///< what it does that the version before did not
-};
 
 /// Versions 1 to 7; 5, 6 and 7 are the kernels of instance_norm_forward, which chooses among them.
 std::span<const LadderVersion> instance_norm_forward_ladder();

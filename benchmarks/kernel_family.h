@@ -1,0 +1,68 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <variant>
+
+#include "benchmarks/kernel_benchmark.h"
+#include "kernels/common/context.h"
+#include "kernels/common/philox.h"
+#ifdef SG_CUDA_ENABLED
+#include "kernels/cuda/cuda_context.h"
+#endif
+
+// What the benchmark asks of a family of kernels (one file each: norm_benchmark.cpp, ...).
+
+namespace sg {
+
+using BenchmarkContext = std::variant<CpuContext*, SimContext*
+#ifdef SG_CUDA_ENABLED
+                                      ,
+                                      CudaContext*
+#endif
+                                      >;
+
+/// A kernel with its operands on a device.
+class KernelCase {
+  public:
+    virtual ~KernelCase() = default;
+    virtual void run(int version) = 0;
+    /// Of what run() left, in units of the largest value of the textbook result.
+    virtual double error() const = 0;
+};
+
+struct KernelFamily {
+    std::vector<std::string> kernels;
+    /// On the CPU, and on devices.
+    std::span<const LadderVersion> (*versions)(const std::string& kernel, bool cpu);
+    /// Throws Error if the benchmark's shape is impossible.
+    void (*check)(const KernelBenchmark&);
+    KernelWork (*work)(const KernelBenchmark&);
+    bool (*uses_tensor_cores)(const KernelBenchmark&, int version);
+    std::unique_ptr<KernelCase> (*open)(const BenchmarkContext&, const KernelBenchmark&);
+};
+
+const KernelFamily& norm_family();
+const KernelFamily& conv_family();
+
+/// A Case<Context, T>(context, benchmark) for the context and the benchmark's type.
+template <template <class, class> class Case>
+std::unique_ptr<KernelCase> open_case(const BenchmarkContext& context, const KernelBenchmark& b) {
+    return std::visit(
+        [&]<class Context>(Context* c) -> std::unique_ptr<KernelCase> {
+            if (b.bf16) return std::make_unique<Case<Context, bf16>>(*c, b);
+            return std::make_unique<Case<Context, float>>(*c, b);
+        },
+        context);
+}
+
+/// `count` values in [low, high), the same in every run.
+template <class T>
+std::vector<T> uniform_values(int64_t count, uint64_t seed, float low, float high) {
+    const Rng rng{.seed = seed};
+    std::vector<T> values(count);
+    for (int64_t i = 0; i < count; ++i) values[i] = T(low + (high - low) * rng.uniform(i));
+    return values;
+}
+
+}  // namespace sg

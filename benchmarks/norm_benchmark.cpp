@@ -1,0 +1,145 @@
+#include <algorithm>
+#include <cmath>
+
+#include "benchmarks/device_memory.h"
+#include "benchmarks/kernel_family.h"
+#include "benchmarks/norm_rows.h"
+#include "benchmarks/norm_textbook.h"
+#include "kernels/instance_norm/ladder/ladder.h"
+
+namespace sg {
+
+namespace {
+
+constexpr const char* forward_name = "instance_norm_forward";
+constexpr const char* backward_name = "instance_norm_backward";
+
+std::span<const LadderVersion> versions(const std::string& kernel, bool cpu) {
+    static constexpr LadderVersion cpu_ladder[] = {
+        {1, "loops", "the formula, one image and channel after another"},
+        {2, "rows", "pixel after pixel, all channels side by side: whole cache lines"},
+        {3, "slabs", "16 channels side by side in vector registers, images over threads"}};
+    if (cpu) return cpu_ladder;
+    return kernel == forward_name ? instance_norm_forward_ladder()
+                                  : instance_norm_backward_ladder();
+}
+
+void check(const KernelBenchmark& b) {
+    check_instance_norm(b.kernel.c_str(), b.norm);
+}
+
+KernelWork work(const KernelBenchmark& b) {
+    const bool forward = b.kernel == forward_name;
+    const int64_t elements = b.norm.size();
+    return {.bytes = (forward ? 2 : 3) * elements * (b.bf16 ? 2 : 4),
+            .flops = (forward ? 8.0 : 15.0) * double(elements)};
+}
+
+bool uses_tensor_cores(const KernelBenchmark&, int) {
+    return false;
+}
+
+/// Instance norm (with ReLU) on a device: operands, and a run of each version.
+template <class Context, class T>
+class NormCase : public KernelCase {
+  public:
+    NormCase(Context& context, const KernelBenchmark& b)
+        : context_(context),
+          forward_(b.kernel == forward_name),
+          book_(b.norm, uniform_values<T>(b.norm.size(), 1, -2, 3),
+                uniform_values<T>(b.norm.size(), 2, -1, 1)),
+          x_(context, book_.x),
+          grad_y_(context, book_.grad_y),
+          gamma_(context, book_.gamma),
+          beta_(context, book_.beta),
+          mean_(context, book_.mean),
+          rstd_(context, book_.rstd),
+          out_(context, std::vector<T>(b.norm.size())),
+          grad_gamma_(context, std::vector<float>(b.norm.C)),
+          grad_beta_(context, std::vector<float>(b.norm.C)),
+          workspace_(context, std::vector<float>(instance_norm_workspace(b.norm))) {}
+
+    void run(int version) override {
+        if (forward_)
+            run_forward(version);
+        else
+            run_backward(version);
+    }
+    double error() const override {
+        const auto& want = forward_ ? book_.y : book_.grad_x;
+        const std::vector<T> got = out_.values();
+        double largest = 0, scale = 0;
+        for (size_t i = 0; i < want.size(); ++i) {
+            const double difference = std::abs(double(float(got[i])) - want[i]);
+            if (!(difference <= largest)) largest = difference;  // NaN stays
+            scale = std::max(scale, std::abs(want[i]));
+        }
+        return largest / scale;
+    }
+
+  private:
+    void run_forward(int version) {
+        const InstanceNormForwardArgs<T> args{.shape = book_.shape,
+                                              .x = x_.data(),
+                                              .gamma = gamma_.data(),
+                                              .beta = beta_.data(),
+                                              .residual = nullptr,
+                                              .relu = true,
+                                              .y = out_.data(),
+                                              .mean = mean_.data(),
+                                              .rstd = rstd_.data(),
+                                              .workspace = workspace_.data()};
+        if constexpr (!std::is_same_v<Context, CpuContext>)
+            instance_norm_forward_version(context_, version, args);
+        else if (version == 1)
+            textbook_forward(args);
+        else if (version == 2)
+            forward_by_rows(args);
+        else
+            instance_norm_forward(context_, args);
+    }
+    void run_backward(int version) {
+        const InstanceNormBackwardArgs<T> args{.shape = book_.shape,
+                                               .grad_y = grad_y_.data(),
+                                               .x = x_.data(),
+                                               .gamma = gamma_.data(),
+                                               .beta = beta_.data(),
+                                               .mean = mean_.data(),
+                                               .rstd = rstd_.data(),
+                                               .relu = true,
+                                               .grad_x = out_.data(),
+                                               .grad_gamma = grad_gamma_.data(),
+                                               .grad_beta = grad_beta_.data(),
+                                               .workspace = workspace_.data()};
+        if constexpr (!std::is_same_v<Context, CpuContext>)
+            instance_norm_backward_version(context_, version, args);
+        else if (version == 1)
+            textbook_backward(args);
+        else if (version == 2)
+            backward_by_rows(args);
+        else
+            instance_norm_backward(context_, args);
+    }
+
+    Context& context_;
+    bool forward_;
+    NormTextbook<T> book_;
+    DeviceMemory<Context, T> x_, grad_y_;
+    DeviceMemory<Context, float> gamma_, beta_, mean_, rstd_;
+    DeviceMemory<Context, T> out_;
+    DeviceMemory<Context, float> grad_gamma_, grad_beta_, workspace_;
+};
+
+}  // namespace
+
+const KernelFamily& norm_family() {
+    static const KernelFamily family{{forward_name, backward_name},
+                                     versions,
+                                     check,
+                                     work,
+                                     uses_tensor_cores,
+                                     open_case<NormCase>};
+    return family;
+}
+
+}  // namespace sg

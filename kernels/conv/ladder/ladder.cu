@@ -1,0 +1,84 @@
+#include "kernels/conv/ladder/ladder.cuh"
+
+#include "kernels/conv/check.h"
+
+namespace sg {
+
+namespace {
+
+/// What the versions below production ask for beyond what a device asks for.
+void check_ladder(ConvPass pass, const ConvShape& s) {
+    check_conv_device(pass, s, 0, nullptr, 0);
+    constexpr int64_t most = (int64_t{1} << 31) - 256;  // a tile may reach over the end
+    const int64_t columns = s.R * s.S * s.C;
+    require(std::max({s.H + 2 * s.pad, s.W + 2 * s.pad, s.stride, columns}) < most, to_string(pass),
+            "the ladder's versions count in 32 bits: {}", to_string(s));
+}
+
+[[noreturn]] void no_version(ConvPass pass, int version) {
+    throw Error(to_string(pass), fmt::format("there is no version {}, only 1 to {}", version,
+                                             conv_ladder(pass).size()));
+}
+
+template <class Device, class T>
+void tensor_core_version(Device& device, const ConvForwardLadder<T>& args) {
+    if constexpr (std::is_same_v<T, bf16>)
+        launch_conv_v5(device, args);
+    else
+        throw Error("conv_forward", "version 5 multiplies bf16; f32 has versions 1 to 4");
+}
+
+}  // namespace
+
+template <DeviceContext Device, class T, class Out>
+void conv_forward_version(Device& device, int version, const ConvForwardArgs<T, Out, T>& args) {
+    if constexpr (conv_ladder_production)
+        if (version == 6) return conv_forward(device, args);
+    check_ladder(ConvPass::forward, args.shape);
+    require(!args.label_bias, "conv_forward", "version {} knows no label bias", version);
+    const ConvForwardLadder<T> a(args);
+    switch (version) {
+        case 1:
+            return launch_conv_v1(device, a);
+        case 2:
+            return launch_conv_v2(device, a);
+        case 3:
+            return launch_conv_v3(device, a);
+        case 4:
+            return launch_conv_v4(device, a);
+        case 5:
+            return tensor_core_version(device, a);
+    }
+    no_version(ConvPass::forward, version);
+}
+
+template <DeviceContext Device, class T, class Out>
+void conv_dgrad_version(Device& device, int version, const ConvDgradArgs<T, Out, T>& args) {
+    if constexpr (conv_ladder_production)
+        if (version == 2) return conv_dgrad(device, args);
+    check_ladder(ConvPass::dgrad, args.shape);
+    if (version != 1) no_version(ConvPass::dgrad, version);
+    launch_conv_dgrad_v1(device, ConvDgradLadder<T>{ConvExtents(args.shape), args.grad_y, args.w,
+                                                    conv_result(args.epilogue, args.grad_x)});
+}
+
+template <DeviceContext Device, class T>
+void conv_wgrad_version(Device& device, int version, const ConvWgradArgs<T>& args) {
+    if constexpr (conv_ladder_production)
+        if (version == 2) return conv_wgrad(device, args);
+    check_ladder(ConvPass::wgrad, args.shape);
+    if (version != 1) no_version(ConvPass::wgrad, version);
+    launch_conv_wgrad_v1(
+        device, ConvWgradLadder<T>{ConvExtents(args.shape), args.x, args.grad_y, args.grad_w});
+}
+
+#define SG_INSTANTIATE(T, Out)                                                               \
+    template void conv_forward_version(ThisDevice&, int, const ConvForwardArgs<T, Out, T>&); \
+    template void conv_dgrad_version(ThisDevice&, int, const ConvDgradArgs<T, Out, T>&);
+SG_INSTANTIATE(float, float)
+SG_INSTANTIATE(bf16, bf16)
+SG_INSTANTIATE(bf16, float)
+template void conv_wgrad_version(ThisDevice&, int, const ConvWgradArgs<float>&);
+template void conv_wgrad_version(ThisDevice&, int, const ConvWgradArgs<bf16>&);
+
+}  // namespace sg
