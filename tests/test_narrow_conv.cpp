@@ -39,17 +39,17 @@ struct Case {
 };
 
 struct Labels {
-    std::vector<float> table;
+    std::vector<float> table = {};
     bool relative = false;
 };
 
 /// What epilogues read, as vectors; empty is absent.
 struct Parts {
-    std::vector<float> bias;
+    std::vector<float> bias = {};
     float slope = 1;
-    std::vector<bf16> mask;
+    std::vector<bf16> mask = {};
     float mask_slope = 1;
-    std::vector<bf16> residual;
+    std::vector<bf16> residual = {};
     Labels labels = {};
 };
 
@@ -58,8 +58,8 @@ template <class Out, class Device>
 std::vector<double> image_pass(Device& device, const NarrowConv& conv, bool input, int64_t size,
                                const std::vector<bf16>& from, const std::vector<bf16>& w,
                                const Parts& parts) {
-    const auto from_in = device.input(from), w_in = device.input(w), mask = device.input(parts.mask),
-               residual = device.input(parts.residual);
+    const auto from_in = device.input(from), w_in = device.input(w),
+               mask = device.input(parts.mask), residual = device.input(parts.residual);
     const auto bias = device.input(parts.bias), table = device.input(parts.labels.table);
     auto out = device.template output<Out>(size);
     const ConvEpilogue<bf16> epilogue{bias.data(), parts.slope, mask.data(), parts.mask_slope,
@@ -97,14 +97,13 @@ std::vector<double> wgrad(Device& device, const Case& c) {
     const NarrowConv conv = narrow_conv(c.shape).value();
     const auto x = device.input(c.x), grad_y = device.input(c.grad_y);
     auto grad_w = device.template output<float>(c.shape.w_size());
-    auto workspace = device.template output<float>(
-        narrow_wgrad_workspace(device.context.properties(), conv));
-    narrow_wgrad(device.context,
-                 NarrowWgradArgs{.conv = conv,
-                                 .x = conv.turned ? grad_y.data() : x.data(),
-                                 .grad_y = conv.turned ? x.data() : grad_y.data(),
-                                 .grad_w = grad_w,
-                                 .workspace = workspace});
+    auto workspace =
+        device.template output<float>(narrow_wgrad_workspace(device.context.properties(), conv));
+    narrow_wgrad(device.context, NarrowWgradArgs{.conv = conv,
+                                                 .x = conv.turned ? grad_y.data() : x.data(),
+                                                 .grad_y = conv.turned ? x.data() : grad_y.data(),
+                                                 .grad_w = grad_w,
+                                                 .workspace = workspace});
     workspace.get();
     return grad_w.get();
 }
@@ -167,11 +166,178 @@ TEST_CASE("narrow convolutions equal the textbook loops", "[narrow_conv]") {
     });
 }
 
-TEST_CASE("narrow convolutions of the networks' layers equal the textbook loops",
-          "[narrow_conv]") {
+TEST_CASE("narrow convolutions of the networks' layers equal the textbook loops", "[narrow_conv]") {
     std::vector<Case> cases;
     for (const ConvShape& s : kLayers) cases.emplace_back(s);
     for_each_gpu([&](auto& device) {
         for (const Case& c : cases) check_passes(device, c);
     });
+}
+
+namespace {
+
+/// The epilogue's formula on exact sums.
+Sums with_parts(Sums sums, const Parts& parts, const NarrowConv& conv, bool input) {
+    const ConvShape& s = conv.shape;
+    const int64_t channels = input ? s.K : s.C, p = (s.R - 1) / 2;
+    const auto class_of = [&](int64_t i, int64_t size) {
+        if (i < p) return i;
+        return i <= size - 1 - p ? p : i - (size - s.R);
+    };
+    for (int64_t i = 0; i < int64_t(sums.value.size()); ++i) {
+        const int64_t k = i % channels, q = i / channels % s.Q(), row = i / channels / s.Q();
+        const auto entry = [&](int64_t a, int64_t b) {
+            return double(
+                parts.labels.table[size_t(((row / s.P() * s.R + a) * s.R + b) * channels + k)]);
+        };
+        if (!parts.bias.empty()) sums.add(i, double(parts.bias[size_t(k)]));
+        if (!parts.labels.table.empty()) {
+            sums.add(i, entry(class_of(row % s.P(), s.P()), class_of(q, s.Q())));
+            if (parts.labels.relative) sums.add(i, -entry(p, p));
+        }
+        double& v = sums.value[size_t(i)];
+        if (v < 0) v *= double(parts.slope);
+        if (!parts.mask.empty() && !(float(parts.mask[size_t(i)]) > 0))
+            v *= double(parts.mask_slope);
+        if (!parts.residual.empty()) sums.add(i, double(float(parts.residual[size_t(i)])));
+    }
+    return sums;
+}
+
+/// Each part of the epilogue alone, and all of them. A quarter has slopes: LeakyReLU is steepest at
+/// 1, so the sums' bound bounds what follows.
+std::vector<Parts> all_parts(int64_t size, int64_t channels) {
+    const auto bias = to<float>(uniform(channels, 71));
+    const auto mask = to<bf16>(uniform(size, 72)), residual = to<bf16>(uniform(size, 73, -9, 9));
+    return {{.bias = bias},
+            {.slope = 0.25f},
+            {.mask = mask, .mask_slope = 0.25f},
+            {.residual = residual},
+            {bias, 0.25f, mask, 0.5f, residual}};
+}
+
+/// Every part on the pass that has an epilogue on the wide side (`input`) or on the narrow side.
+template <class Out, class Device>
+void check_parts(Device& device, const Case& c, bool input) {
+    const NarrowConv conv = narrow_conv(c.shape).value();
+    const bool fprop = input != conv.turned;
+    const Sums& plain = fprop ? c.exact.y : c.exact.grad_x;
+    const int64_t size = int64_t(plain.value.size());
+    for (const Parts& parts : all_parts(size, input ? conv.shape.K : conv.shape.C)) {
+        const auto computed = fprop ? forward<Out>(device, c, parts) : dgrad<Out>(device, c, parts);
+        CHECK(excess<Out>(computed, with_parts(plain, parts, conv, input)) <= 1);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("narrow convolutions apply every part of the epilogue", "[narrow_conv]") {
+    std::vector<Case> cases;
+    cases.emplace_back(
+        ConvShape{.N = 2, .H = 9, .W = 10, .C = 3, .K = 24, .R = 4, .S = 3, .stride = 2, .pad = 1});
+    cases.emplace_back(
+        ConvShape{.N = 2, .H = 5, .W = 9, .C = 4, .K = 72, .R = 3, .S = 2, .stride = 1, .pad = 1});
+    cases.emplace_back(
+        ConvShape{.N = 1, .H = 6, .W = 7, .C = 16, .K = 3, .R = 3, .S = 3, .stride = 1, .pad = 1});
+    for_each_gpu([&](auto& device) {
+        for (const Case& c : cases)
+            for (const bool input : {true, false}) {
+                INFO(to_string(c.shape) << (input ? ", wide" : ", narrow"));
+                check_parts<float>(device, c, input);
+                check_parts<bf16>(device, c, input);
+            }
+    });
+}
+
+TEST_CASE("narrow convolutions add a label bias before they round", "[narrow_conv]") {
+    for (const int64_t R : {3, 7}) {
+        const Case c({.N = 2,
+                      .H = R + 2,
+                      .W = 12,
+                      .C = 3,
+                      .K = 24,
+                      .R = R,
+                      .S = R,
+                      .stride = 1,
+                      .pad = (R - 1) / 2});
+        const NarrowConv conv = narrow_conv(c.shape).value();
+        for_each_gpu([&](auto& device) {
+            for (const bool relative : {false, true}) {
+                INFO("R " << R << ", relative " << relative);
+                const Parts parts{.labels = {to<float>(uniform(2 * R * R * 24, 5)), relative}};
+                const Sums exact = with_parts(c.exact.y, parts, conv, true);
+                CHECK(excess<float>(forward<float>(device, c, parts), exact) <= 1);
+                CHECK(excess<bf16>(forward<bf16>(device, c, parts), exact) <= 1);
+            }
+        });
+    }
+}
+
+TEST_CASE("narrow convolutions give the same bits in every run", "[narrow_conv]") {
+    const Case c(kLayers[3]);
+    for_each_gpu([&](auto& device) {
+        CHECK(forward<float>(device, c) == forward<float>(device, c));
+        CHECK(dgrad<float>(device, c) == dgrad<float>(device, c));
+        CHECK(wgrad(device, c) == wgrad(device, c));
+    });
+}
+
+TEST_CASE("narrow_conv says which convolutions it takes", "[narrow_conv]") {
+    const ConvShape good{
+        .N = 2, .H = 9, .W = 10, .C = 3, .K = 64, .R = 7, .S = 5, .stride = 1, .pad = 3};
+    const auto takes = [](ConvShape s, auto change) {
+        change(s);
+        return narrow_conv(s);
+    };
+    const auto plain = narrow_conv(good);
+    REQUIRE(plain);
+    CHECK(plain->shape == good);
+    CHECK_FALSE(plain->turned);
+    CHECK(plain->weights.wide_stride == 7 * 5 * 3);
+    CHECK(plain->weights.narrow_stride == 1);
+    CHECK(plain->weights.tap_stride == 3);
+    CHECK_FALSE(plain->weights.reversed);
+    CHECK(takes(good, [](auto& s) { s.stride = 2; }));
+    CHECK_FALSE(takes(good, [](auto& s) { s.stride = 3; }));
+    CHECK_FALSE(takes(good, [](auto& s) { s.C = 5; }));
+    CHECK_FALSE(takes(good, [](auto& s) { s.K = 60; }));
+    CHECK_FALSE(takes(good, [](auto& s) { s.R = 8; }));
+    CHECK_FALSE(takes(good, [](auto& s) { s.S = 8, s.pad = 0; }));
+    CHECK_FALSE(takes(good, [](auto& s) { s.pad = 5; }));  // not below S
+
+    const ConvShape head{
+        .N = 2, .H = 9, .W = 10, .C = 64, .K = 3, .R = 5, .S = 5, .stride = 1, .pad = 1};
+    const auto turned = narrow_conv(head);
+    REQUIRE(turned);
+    CHECK(turned->turned);
+    CHECK(
+        turned->shape ==
+        ConvShape{.N = 2, .H = 7, .W = 8, .C = 3, .K = 64, .R = 5, .S = 5, .stride = 1, .pad = 3});
+    CHECK(turned->shape.P() == head.H);
+    CHECK(turned->shape.Q() == head.W);
+    CHECK(turned->weights.wide_stride == 1);
+    CHECK(turned->weights.narrow_stride == 5 * 5 * 64);
+    CHECK(turned->weights.tap_stride == 64);
+    CHECK(turned->weights.reversed);
+    CHECK_FALSE(takes(head, [](auto& s) { s.stride = 2; }));
+    CHECK_FALSE(takes(head, [](auto& s) { s.K = 5; }));
+    CHECK_FALSE(takes(head, [](auto& s) { s.C = 60; }));
+    CHECK_FALSE(takes(head, [](auto& s) { s.S = 3; }));  // two pads when turned
+    CHECK_FALSE(takes(head, [](auto& s) { s.pad = 5; }));
+    // Narrow on both sides, K a multiple of 8: as it stands.
+    CHECK_FALSE(takes(head, [](auto& s) { s.C = 4, s.K = 8; })->turned);
+}
+
+TEST_CASE("wgrad's sums are split by the shape and the processors", "[narrow_conv]") {
+    const NarrowConv conv = narrow_conv(kLayers[3]).value();
+    const int64_t weights = conv.shape.w_size();
+    DeviceProperties device = SimContext().properties();
+    device.processors = 1;
+    CHECK(narrow_wgrad_workspace(device, conv) == weights);
+    device.processors = 1000;
+    const int64_t most = narrow_wgrad_workspace(device, conv);
+    CHECK(most % weights == 0);
+    CHECK(most > weights);
+    device.shared_per_block /= 2;
+    CHECK(narrow_wgrad_workspace(device, conv) == most);
 }

@@ -28,19 +28,17 @@ ConvShape turn_round(const ConvShape& s) {
 std::optional<NarrowConv> narrow_conv(const ConvShape& s) {
     const int64_t taps = s.R * s.S;
     if (narrow(s))
-        return NarrowConv{s, {.wide_stride = taps * s.C,
-                              .narrow_stride = 1,
-                              .tap_stride = s.C,
-                              .reversed = false},
-                          false};
+        return NarrowConv{
+            s,
+            {.wide_stride = taps * s.C, .narrow_stride = 1, .tap_stride = s.C, .reversed = false},
+            false};
     if (s.stride != 1 || s.R != s.S || s.pad >= s.R) return {};
     const ConvShape turned = turn_round(s);
     if (!narrow(turned)) return {};
-    return NarrowConv{turned, {.wide_stride = 1,
-                               .narrow_stride = taps * s.C,
-                               .tap_stride = s.C,
-                               .reversed = true},
-                      true};
+    return NarrowConv{
+        turned,
+        {.wide_stride = 1, .narrow_stride = taps * s.C, .tap_stride = s.C, .reversed = true},
+        true};
 }
 
 }  // namespace sg

@@ -7,7 +7,8 @@
 // product, 16 deep, is four taps of a row; a 7x7 kernel has 14 steps and a 4x4 kernel 4.
 //
 //   k of a step:     0 1 | 2 3 | 4 5 | 6 7 | 8 9 |...      lane t's registers: a[0] holds 2t, 2t+1,
-//   tap, channels:   0,01  1,01  2,01  3,01  0,23 ...                          a[2] holds 2t+8, 2t+9
+//   tap, channels:   0,01  1,01  2,01  3,01  0,23 ...                          a[2] holds 2t+8,
+//   2t+9
 //
 // So lane t wants the four channels of tap t: one load of 8 bytes, and neighbouring pixels overlap
 // without bank conflicts. The weights are laid out once per block as fragments of this order, 16

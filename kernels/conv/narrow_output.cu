@@ -6,9 +6,9 @@
 //   Z[h, q, (s,c)] = sum over r, k of grad_y[i, q, k] w[k,r,s,c],   h = i*stride - pad + r
 //   grad_x[h,w,c]  = sum over s of Z[h, (w + pad - s) / stride, (s,c)]       where that is whole
 //
-// A warp owns 16 columns q of grad_y and walks down the image, `wide` rows i of grad_y at a time. It
-// holds the sums Z of all rows h that these contribute to in registers: a fragment of grad_y serves
-// all r, one of the weights serves `wide` rows, and grad_y is read once per block.
+// A warp owns 16 columns q of grad_y and walks down the image, `wide` rows i of grad_y at a time.
+// It holds the sums Z of all rows h that these contribute to in registers: a fragment of grad_y
+// serves all r, one of the weights serves `wide` rows, and grad_y is read once per block.
 //
 //   r = 6 5 4 3 2 1 0        stride 1, R = 7, wide = 4: rows i .. i+3 contribute to ten rows h
 //   h = + . . . . . .  + + +
@@ -146,8 +146,8 @@ __device__ void multiply(const OutputPlan& plan, const OutputPlace& at, int i,
 /// The second sum, for `exchanged` rows of grad_x from h on, whose Z lies in shared memory:
 /// [row][column (s,c)][pixel q]. Neighbouring threads take neighbours of one parity.
 template <class Shape>
-__device__ void combine(const OutputPlan& plan, const OutputPlace& at, int h,
-                        Shared<const float> z, const ConvResult<bf16>& result) {
+__device__ void combine(const OutputPlan& plan, const OutputPlace& at, int h, Shared<const float> z,
+                        const ConvResult<bf16>& result) {
     constexpr int stride = Shape::stride;
     const NarrowExtents& e = plan.e;
     const int items = plan.by_items.divisor() * stride * Shape::exchanged;

@@ -3,10 +3,10 @@
 // grad_w from x and grad_y: a product [wide channels] x [pixels of y] x [taps and channels].
 //
 // A block sums over a share of the pixels for 64 wide channels and all R*C*S columns, tile by tile.
-// Its 12 warps are 12/C units of C warps. A unit takes every (12/C)-th group of 16 pixels of a tile;
-// in it, warp c takes the channel c: R tiles of 8 columns, one per r, of which S are used. At the
-// end the units' sums are added one after another, and the block's go to the workspace; a second
-// kernel adds the blocks'.
+// Its 12 warps are 12/C units of C warps. A unit takes every (12/C)-th group of 16 pixels of a
+// tile; in it, warp c takes the channel c: R tiles of 8 columns, one per r, of which S are used. At
+// the end the units' sums are added one after another, and the block's go to the workspace; a
+// second kernel adds the blocks'.
 //
 // A tile of grad_y lies in shared memory as it does outside: pixels, channels. Fragments of its
 // transpose come by ldmatrix.trans. Fragments of x need two neighbouring pixels of y in a register:
@@ -27,7 +27,7 @@ constexpr int block_channels = 64, pixel_pitch = block_channels + 8;  // in bf16
 /// Floats of a wide channel and of a row of taps in the sums that units add: constants, so that
 /// places are one register plus a number. 8 modulo 32: no bank conflicts.
 constexpr int sum_pitch = 7 * 4 * 8 + 8, sum_row = 4 * 8;
-constexpr int sum_slices = 8;                                         // of the second kernel
+constexpr int sum_slices = 8;               // of the second kernel
 constexpr size_t shared_limit = 96 * 1024;  // of every device: the same tiles everywhere
 
 struct WgradPlan {
@@ -57,9 +57,7 @@ struct WgradPlan {
     __host__ __device__ int pixels() const { return tiles.rows * tiles.width; }
     /// bf16 in a stage: grad_y's tile, then x's rows.
     __host__ __device__ int wide_elements() const { return pixels() * pixel_pitch; }
-    size_t stage() const {
-        return 2 * size_t(wide_elements() + rows * e.C * versions * length);
-    }
+    size_t stage() const { return 2 * size_t(wide_elements() + rows * e.C * versions * length); }
     int64_t weights() const { return int64_t(e.K) * e.R * e.S * e.C; }
 };
 
@@ -72,8 +70,7 @@ __device__ void fetch_wide(const WgradPlan& plan, const PixelTiles::Place& at, i
         int row = i / 8;
         const int q = at.q0 + plan.by_width.split(row), p = at.p0 + row;
         const bool inside = p < e.P && q < e.Q && k < e.K;
-        const int64_t element =
-            inside ? int64_t((at.n * e.P + p) * e.Q + q) * e.K + k : int64_t{0};
+        const int64_t element = inside ? int64_t((at.n * e.P + p) * e.Q + q) * e.K + k : int64_t{0};
         const Shared<bf16> place = to + (i / 8 * pixel_pitch + i % 8 * 8);
         if (plan.aligned)
             copy_async<16>(place, grad_y + element, inside);
@@ -104,8 +101,8 @@ class Fetch {
         for (int j = 0; j < batch; ++j) {
             int row = next_ + j * wgrad_threads;
             const int i = plan.by_row.split(row), h = h0_ + row;
-            const bool inside = row < plan.rows && h >= 0 && h < plan.e.H && left_ + i >= 0 &&
-                                left_ + i < width;
+            const bool inside =
+                row < plan.rows && h >= 0 && h < plan.e.H && left_ + i >= 0 && left_ + i < width;
             values_[j] = inside ? x[first_ + row * width + i] : bf16{};
         }
     }
@@ -179,8 +176,7 @@ __device__ void store_split(const WgradPlan& plan, int k0, Shared<const float> s
     const int taps = e.R * e.S * e.C, count = min(block_channels, e.K - k0) * taps;
     for (int i = int(threadIdx.x); i < count; i += wgrad_threads) {
         const int k = i / taps, tap = i % taps / e.C, c = i % e.C;
-        to[k0 * taps + i] =
-            sums[k * sum_pitch + tap / e.S * sum_row + c * 8 + tap % e.S];
+        to[k0 * taps + i] = sums[k * sum_pitch + tap / e.S * sum_row + c * 8 + tap % e.S];
     }
 }
 
@@ -193,12 +189,10 @@ __global__ void __launch_bounds__(wgrad_threads, 1)
     const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
     const int unit = warp / e.C, c = warp % e.C, k0 = int(blockIdx.y) * block_channels;
     const int s = lane / 4 < e.S ? lane / 4 : 0;  // columns beyond S are not stored
-    const int own = (c * plan.versions + s % plan.versions) * plan.length +
-                    s / plan.versions * 2 + lane % 4 * 2;
+    const int own = (c * plan.versions + s % plan.versions) * plan.length + s / plan.versions * 2 +
+                    lane % 4 * 2;
     const int stage = plan.wide_elements() + plan.rows * e.C * plan.versions * plan.length;
-    const auto share = [&](unsigned b) {
-        return int(int64_t(plan.tiles.count) * b / plan.splits);
-    };
+    const auto share = [&](unsigned b) { return int(int64_t(plan.tiles.count) * b / plan.splits); };
     const int first = share(blockIdx.x), end = share(blockIdx.x + 1);
     const Shared<bf16> stages = dynamic_shared<bf16>();
 
@@ -226,8 +220,7 @@ __global__ void __launch_bounds__(wgrad_threads, 1)
             const int line = row * e.stride * e.C * plan.versions * plan.length + column;
             const bool fetching = more && !fetch.done(plan);
             if (fetching) fetch.load(plan, x);
-            multiply<rows>(plan, stages + (now + group * 16 * pixel_pitch), words + line / 2,
-                           sums);
+            multiply<rows>(plan, stages + (now + group * 16 * pixel_pitch), words + line / 2, sums);
             if (fetching) fetch.store(plan, to);
         }
         while (more && !fetch.done(plan)) {
@@ -238,14 +231,13 @@ __global__ void __launch_bounds__(wgrad_threads, 1)
     __syncthreads();
     const Shared<float> all = dynamic_shared<float>();
     add_units<rows>(plan, unit, c, sums, all);
-    store_split(plan, k0, all,
-                workspace + int64_t(blockIdx.x) * e.K * e.R * e.S * e.C);
+    store_split(plan, k0, all, workspace + int64_t(blockIdx.x) * e.K * e.R * e.S * e.C);
 }
 
 /// grad_w: the sums of the splits, each by 8 threads that take every eighth split.
 __global__ void __launch_bounds__(32 * sum_slices)
-    narrow_wgrad_sum_kernel(NarrowFilter at, int weights, int splits,
-                            Global<const float> workspace, Global<float> grad_w) {
+    narrow_wgrad_sum_kernel(NarrowFilter at, int weights, int splits, Global<const float> workspace,
+                            Global<float> grad_w) {
     __shared__ SharedArray<float, 32 * sum_slices> partial;
     const int slice = int(threadIdx.x) / 32, i = int(blockIdx.x) * 32 + int(threadIdx.x) % 32;
     float sum = 0;
