@@ -1,4 +1,4 @@
-#include "kernels/conv/narrow.cuh"
+#include "kernels/conv/narrow_output.cuh"
 
 // grad_x from grad_y. Three columns of a tensor core's eight would be used if the product's columns
 // were grad_x's channels. So the horizontal taps become columns too:
@@ -24,49 +24,16 @@ namespace sg {
 
 namespace {
 
-constexpr int most_warps = 8;  // of a block: 128 columns
-
-struct OutputPlan {
-    NarrowExtents e;
-    int warps, across, width;  ///< of a block; tiles of `width` columns of grad_x side by side
-    int strips, height;        ///< strips of `height` rows of grad_x below each other
-    int chunks;                ///< of 32 wide channels
-    bool resident;             ///< whether the weights of all chunks fit shared memory
-    int pitch;                 ///< of a column (s,c) of Z; 4 mod 16: no bank conflicts
-    bool vectors, aligned, channels_last;  ///< the result's, grad_y's and the weights' accesses
-    Divider by_items;                      ///< columns of grad_x of one parity
-
-    explicit OutputPlan(const ConvShape& shape) : e(shape), strips(1), height(e.H) {}
-};
-
-/// What the compiler must know: strides and sizes that index registers.
-template <int stride_, int R_, int tiles_, int wide_>
-struct OutputShape {
-    static constexpr int stride = stride_, R = R_;  ///< R: the most rows of a kernel
-    static constexpr int tiles = tiles_;            ///< of 8 columns (s,c)
-    static constexpr int wide = wide_;              ///< rows of grad_y at a time
-    static constexpr int rows = (wide - 1) * stride + R, done = wide * stride;
-    static constexpr int exchanged = done < 4 ? done : 4;  ///< rows of Z in shared memory
-    static constexpr int weight_words = tiles * 32 * 4;    ///< per chunk and r
-
-    using Sums = float[rows][tiles][4];
-    using Rows = Vec<unsigned, 4>[wide][2];  ///< grad_y's fragments: pixels group, group + 8
-};
-
-/// The block's part of grad_x, and of grad_y's columns.
+/// The block's part of grad_x, and the tile at which it is.
 struct OutputPlace {
-    int n, h0, h1, w0, w1, q0, i0;
+    int n, h0, h1, i0, tile;
+    OutputPlan::Columns columns;
 
     __device__ explicit OutputPlace(const OutputPlan& plan) : n(int(blockIdx.x)) {
-        const NarrowExtents& e = plan.e;
-        w0 = n % plan.across * plan.width;
-        w1 = min(e.W, w0 + plan.width);
-        n /= plan.across;
         h0 = n % plan.strips * plan.height;
-        h1 = min(e.H, h0 + plan.height);
+        h1 = min(plan.e.H, h0 + plan.height);
         n /= plan.strips;
-        q0 = max(0, w0 + e.pad - e.S + e.stride) / e.stride;
-        i0 = (h0 + e.pad) / e.stride;  // the last row of grad_y that reaches h0
+        i0 = (h0 + plan.e.pad) / plan.e.stride;  // the last row of grad_y that reaches h0
     }
 };
 
@@ -95,7 +62,7 @@ __device__ void load_rows(const OutputPlan& plan, const OutputPlace& at, int i, 
                           Global<const bf16> grad_y, typename Shape::Rows& rows) {
     const NarrowExtents& e = plan.e;
     const int lane = int(threadIdx.x) % 32, k = chunk * 32 + lane % 4 * 8;
-    const int q = at.q0 + int(threadIdx.x) / 32 * 16 + lane / 4;
+    const int q = at.columns.q0 + int(threadIdx.x) / 32 * 16 + lane / 4;
 #pragma unroll
     for (int j = 0; j < Shape::wide; ++j) {
         const int row = i + j, h = row * Shape::stride - e.pad;
@@ -153,15 +120,15 @@ __device__ void combine(const OutputPlan& plan, const OutputPlace& at, int h, Sh
     const int items = plan.by_items.divisor() * stride * Shape::exchanged;
     for (int i = int(threadIdx.x); i < items; i += int(blockDim.x)) {
         int part = i;
-        const int w = at.w0 + plan.by_items.split(part) * stride + part % stride;
+        const int w = at.columns.w0 + plan.by_items.split(part) * stride + part % stride;
         const int slot = part / stride, row = h + slot;
-        if (w >= at.w1 || row < at.h0 || row >= at.h1) continue;
+        if (w >= at.columns.w1 || row < at.h0 || row >= at.h1) continue;
         Vec<float, 4> v{};
         int s = (w + e.pad) % stride, q = (w + e.pad) / stride;
         for (; s < e.S; s += stride, --q) {
             if (q < 0 || q >= e.Q) continue;
             const Shared<const float> from =
-                z + ((slot * Shape::tiles * 8 + s * e.C) * plan.pitch + q - at.q0);
+                z + ((slot * Shape::tiles * 8 + s * e.C) * plan.pitch + q - at.columns.q0);
 #pragma unroll
             for (int c = 0; c < 4; ++c)
                 if (c < e.C) v[c] += from[c * plan.pitch];
@@ -171,11 +138,32 @@ __device__ void combine(const OutputPlan& plan, const OutputPlace& at, int h, Sh
     }
 }
 
-/// Stores the rows that are complete, h and below, and moves the others up.
+/// Takes the last columns of Z over to the next tile, or (`back`) those of the tile before to the
+/// front of Z's rows.
+template <class Shape, bool back>
+__device__ void carry_over(const OutputPlan& plan, const OutputPlace& at, int h, Shared<float> z) {
+    constexpr int halo = OutputPlan::halo;
+    const Shared<float> carried =
+        dynamic_shared<float>(size_t(plan.weight_words<Shape>() + plan.z_words<Shape>()) * 4);
+    for (int i = int(threadIdx.x); i < Shape::exchanged * Shape::carry_row; i += int(blockDim.x)) {
+        const int row = h + i / Shape::carry_row;
+        if (row < at.h0 || row >= at.h1) continue;
+        const int kept = (row - at.h0) * Shape::carry_row + i % Shape::carry_row;
+        const int place = i / halo * plan.pitch + i % halo - halo;
+        if (back)
+            z[place] = carried[kept];
+        else
+            carried[kept] = z[place + plan.warps * 16];
+    }
+}
+
+/// Stores the rows that are complete, h and below.
 template <class Shape>
-__device__ void emit(const OutputPlan& plan, const OutputPlace& at, int h, Shared<float> z,
-                     const ConvResult<bf16>& result, typename Shape::Sums& sums) {
+__device__ void emit(const OutputPlan& plan, const OutputPlace& at, int h,
+                     const ConvResult<bf16>& result, const typename Shape::Sums& sums) {
     const int lane = int(threadIdx.x) % 32, q = int(threadIdx.x) / 32 * 16 + lane / 4;
+    const Shared<float> z = dynamic_shared<float>(size_t(plan.weight_words<Shape>()) * 4) +
+                            OutputPlan::halo;  // column q0
     const Shared<float> own = z + (lane % 4 * 2 * plan.pitch + q);
 #pragma unroll
     for (int first = 0; first < Shape::done; first += Shape::exchanged) {
@@ -188,10 +176,14 @@ __device__ void emit(const OutputPlan& plan, const OutputPlace& at, int h, Share
                 for (int d = 0; d < 4; ++d)
                     own[((j * Shape::tiles + t) * 8 + d % 2) * plan.pitch + d / 2 * 8] =
                         sums[first + j][t][d];
+        if (at.tile > 0) carry_over<Shape, true>(plan, at, h + first, z);
         __syncthreads();
         combine<Shape>(plan, at, h + first, z, result);
+        if (at.tile + 1 < plan.across) carry_over<Shape, false>(plan, at, h + first, z);
     }
 }
+
+/// Moves the sums of rows that are not complete up.
 template <class Shape>
 __device__ void move_up(typename Shape::Sums& sums) {
 #pragma unroll
@@ -205,22 +197,12 @@ __device__ void move_up(typename Shape::Sums& sums) {
                                     : 0.0f;
 }
 
-/// A block per image, strip and tile.
+/// One tile of a strip from top to bottom.
 template <class Shape>
-__global__ void __launch_bounds__(most_warps * 32, 1)
-    narrow_output_kernel(OutputPlan plan, Global<const bf16> grad_y, NarrowFilter w,
-                         ConvResult<bf16> result) {
+__device__ void walk(const OutputPlan& plan, const OutputPlace& at, Global<const bf16> grad_y,
+                     const NarrowFilter& w, const ConvResult<bf16>& result) {
     const NarrowExtents& e = plan.e;
-    const OutputPlace at(plan);
     const Shared<unsigned> weights = dynamic_shared<unsigned>();
-    const int chunk_words = e.R * Shape::weight_words;
-    const int kept = plan.resident ? plan.chunks : 1;
-    const Shared<float> z = dynamic_shared<float>(size_t(kept * chunk_words) * 4);
-    if (plan.resident)
-        for (int c = 0; c < plan.chunks; ++c)
-            lay_out_weights<Shape>(plan, w, c, weights + c * chunk_words);
-    __syncthreads();
-
     const int before = (e.R - 1) / Shape::stride;  // rows of grad_y above i0 that reach h0
     const int first = at.i0 - (before + Shape::wide - 1) / Shape::wide * Shape::wide;
     typename Shape::Sums sums = {};
@@ -241,71 +223,48 @@ __global__ void __launch_bounds__(most_warps * 32, 1)
                 lay_out_weights<Shape>(plan, w, chunk, weights);
                 __syncthreads();
             }
-            const Shared<unsigned> of_chunk = weights + (plan.resident ? chunk * chunk_words : 0);
+            const Shared<unsigned> of_chunk =
+                weights + (plan.resident ? chunk * e.R * Shape::weight_words : 0);
             if (all)
                 multiply<Shape, true>(plan, at, i, rows, of_chunk, sums);
             else
                 multiply<Shape, false>(plan, at, i, rows, of_chunk, sums);
         }
-        if (i >= at.i0) emit<Shape>(plan, at, h, z, result, sums);
+        if (i >= at.i0) emit<Shape>(plan, at, h, result, sums);
         move_up<Shape>(sums);
     }
 }
 
+/// A block per image and strip.
 template <class Shape>
-size_t shared_bytes(const OutputPlan& plan) {
-    const int chunks = plan.resident ? plan.chunks : 1;
-    const int z = Shape::exchanged * Shape::tiles * 8 * plan.pitch;
-    return size_t(chunks * plan.e.R * Shape::weight_words + z) * 4;
-}
-
-/// Cuts grad_x's rows into as few pieces as the block's warps and shared memory allow.
-template <class Shape>
-void choose_width(const DeviceProperties& device, OutputPlan& plan) {
-    const NarrowExtents& e = plan.e;
-    plan.chunks = int(pieces_of(e.K, 32));
-    for (plan.across = 1;; ++plan.across) {
-        plan.width = int(pieces_of(e.W, plan.across));
-        plan.warps = int(pieces_of(std::min(e.Q, (plan.width + e.S - 2) / e.stride + 1), 16));
-        plan.pitch = plan.warps * 16 + 4;
-        plan.by_items = Divider(pieces_of(plan.width, e.stride));
-        plan.resident = true;
-        if (shared_bytes<Shape>(plan) > device.shared_per_block) plan.resident = false;
-        if (plan.warps > most_warps) continue;
-        if (shared_bytes<Shape>(plan) <= device.shared_per_block) return;
-    }
-}
-
-/// Cuts an image's rows into strips: many fill the processors, but each reads R-1 rows more.
-template <class Shape>
-void choose_height(const DeviceProperties& device, OutputPlan& plan) {
-    const NarrowExtents& e = plan.e;
-    int64_t least = INT64_MAX;
-    for (int64_t strips = 1; strips <= pieces_of(e.H, Shape::done); ++strips) {
-        const int64_t height = pieces_of(pieces_of(e.H, strips), Shape::done) * Shape::done;
-        const int64_t blocks = e.N * plan.across * pieces_of(e.H, height);
-        const int64_t time = pieces_of(blocks, device.processors) * (height + e.R - 1);
-        if (time >= least) continue;
-        least = time;
-        plan.height = int(height);
-        plan.strips = int(pieces_of(e.H, height));
+__global__ void __launch_bounds__(OutputPlan::most_warps * 32, 1)
+    narrow_output_kernel(OutputPlan plan, Global<const bf16> grad_y, NarrowFilter w,
+                         ConvResult<bf16> result) {
+    const Shared<unsigned> weights = dynamic_shared<unsigned>();
+    if (plan.resident)
+        for (int c = 0; c < plan.chunks; ++c)
+            lay_out_weights<Shape>(plan, w, c, weights + c * plan.e.R * Shape::weight_words);
+    __syncthreads();
+    OutputPlace at(plan);
+    for (at.tile = 0; at.tile < plan.across; ++at.tile) {
+        at.columns = plan.columns(at.tile);
+        walk<Shape>(plan, at, grad_y, w, result);
     }
 }
 
 template <class Shape, class Device, class Out>
 void run(Device& device, const NarrowOutputArgs<Out>& args) {
     OutputPlan plan(args.conv.shape);
+    plan.choose_height<Shape>(device.properties());
     const NarrowWeights& w = args.conv.weights;
     plan.vectors = result_vectors(args.epilogue, args.grad_x, sizeof(Out), plan.e.C);
     plan.aligned = aligned_to(16, args.grad_y);
     plan.channels_last = w.wide_stride == 1 && w.narrow_stride % 8 == 0 && w.tap_stride % 8 == 0 &&
                          aligned_to(16, args.w);
-    choose_width<Shape>(device.properties(), plan);
-    choose_height<Shape>(device.properties(), plan);
     const Launch config{.kernel = "narrow_output_kernel",
-                        .grid = unsigned(plan.e.N * plan.strips * plan.across),
+                        .grid = unsigned(plan.e.N * plan.strips),
                         .block = unsigned(plan.warps * 32),
-                        .shared = shared_bytes<Shape>(plan)};
+                        .shared = plan.shared_bytes<Shape>(plan.height)};
     launch(device, config, narrow_output_kernel<Shape>, plan, args.grad_y,
            NarrowFilter(args.conv, args.w), conv_result(args.epilogue, args.grad_x));
 }
