@@ -2,18 +2,20 @@
 
 // y from x: a product [pixels of y] x [taps and channels] x [wide channels].
 //
-// x lies in shared memory as pixels of four bf16 (zeros for channels beyond C). The taps s of row r
-// that belong to pixel q of y are then neighbours: pixels q*stride - pad + s. One step of the
-// product, 16 deep, is four taps of a row; a 7x7 kernel has 14 steps and a 4x4 kernel 4.
+// x lies in shared memory as words of two channels, row by row: first channels 0 and 1 of the row's
+// pixels, then 2 and 3 (zeros beyond C). The taps s of row r that belong to pixel q of y are
+// neighbours: pixels q*stride - pad + s. One step of the product, 16 deep, is four taps of a row; a
+// 7x7 kernel has 14 steps and a 4x4 kernel 4.
 //
-//   k of a step:     0 1 | 2 3 | 4 5 | 6 7 | 8 9 |...      lane t's registers: a[0] holds 2t, 2t+1,
-//   tap, channels:   0,01  1,01  2,01  3,01  0,23 ...                          a[2] holds 2t+8,
-//   2t+9
+//   k of a step       0 1 | 2 3 | 4 5 | 6 7 | 8 9 | ...     lane t's registers a[0] and a[1] hold
+//   tap, channels     0,01  1,01  2,01  3,01  0,23  ...     k = 2t, 2t+1; a[2] and a[3] 2t+8, 2t+9
 //
-// So lane t wants the four channels of tap t: one load of 8 bytes, and neighbouring pixels overlap
-// without bank conflicts. The weights are laid out once per block as fragments of this order, 16
-// bytes per lane for two neighbouring tiles of 8 wide channels. Wide channels are permuted in those
-// two tiles such that a lane's sums are of four neighbours:
+// So lane t wants the two words of tap t. Neighbouring pixels' words overlap or lie side by side:
+// no bank conflicts. (With all four channels together, one load of 8 bytes would do. But the four
+// registers of a fragment must be neighbours, and these two are not: they would be copied for every
+// product.) The weights are laid out once per block as fragments of this order, 16 bytes per lane
+// for two neighbouring tiles of 8 wide channels. Wide channels are permuted in those two tiles such
+// that a lane's sums are of four neighbours:
 //   column g of tile e (0, 1) is channel 4 (g/2) + 2e + g%2;  lane t has columns 2t and 2t+1.
 
 namespace sg {
@@ -51,11 +53,10 @@ struct LabelBias {
 struct InputPlan {
     NarrowExtents e;
     PixelTiles tiles;
-    int pieces;    ///< steps per kernel row
-    int columns;   ///< pixels of x in a row of a tile
-    int rows;      ///< rows of x of a tile
-    bool vectors;  ///< whether y and the epilogue's operands are aligned
-    bool pixels_aligned;
+    int pieces;                   ///< steps per kernel row
+    int columns;                  ///< pixels of x in a row of a tile
+    int rows;                     ///< rows of x of a tile
+    bool pixels_aligned = false;  ///< whether a pixel of x is one access
     Divider by_width, by_columns;
 
     explicit InputPlan(const NarrowConv& conv) : e(conv.shape), tiles(e, input_pixels, 8) {
@@ -106,7 +107,8 @@ __device__ void fill(const InputPlan& plan, const PixelTiles::Place& at, Global<
                 pixel = {bits(0) | bits(1) << 16, bits(2) | bits(3) << 16};
             }
         }
-        store(to + i * 2, pixel);
+        to[i + row * plan.columns] = pixel[0];
+        to[i + (row + 1) * plan.columns] = pixel[1];
     }
 }
 
@@ -130,15 +132,14 @@ __device__ void multiply(const InputPlan& plan, const int (&at)[tiles_m][2],
     w += int(threadIdx.x) % 32 * 4;
     for (int r = 0; r < plan.e.R; ++r)
         for (int piece = 0; piece < plan.pieces; ++piece, w += pairs * 32 * 4) {
-            const int tap = (r * plan.columns + piece * 4) * 2;
+            const int tap = r * 2 * plan.columns + piece * 4;
             unsigned a[tiles_m][4];
 #pragma unroll
             for (int i = 0; i < tiles_m; ++i)
 #pragma unroll
                 for (int half = 0; half < 2; ++half) {
-                    const Vec<unsigned, 2> pixel = load<2>(x + (at[i][half] + tap));
-                    a[i][half] = pixel[0];
-                    a[i][half + 2] = pixel[1];
+                    a[i][half] = x[at[i][half] + tap];
+                    a[i][half + 2] = x[at[i][half] + tap + plan.columns];
                 }
 #pragma unroll
             for (int j = 0; j < pairs; ++j) {
@@ -153,7 +154,7 @@ __device__ void multiply(const InputPlan& plan, const int (&at)[tiles_m][2],
         }
 }
 
-template <int pairs>
+template <int pairs, bool vectors>
 __device__ void finish(const InputPlan& plan, const PixelTiles::Place& at, int k0,
                        const LabelBias& labels, const ConvResult<bf16>& result,
                        const float (&sums)[tiles_m][2 * pairs][4]) {
@@ -172,14 +173,15 @@ __device__ void finish(const InputPlan& plan, const PixelTiles::Place& at, int k
             const auto& even = sums[i / 2][2 * j];
             const auto& odd = sums[i / 2][2 * j + 1];
             Vec<float, 4> v{even[d], even[d + 1], odd[d], odd[d + 1]};
-            if (labels.table) labels.add(v, e, at.n, p, q, k, plan.vectors);
-            store_channels(result, v, 4, plan.vectors, k, element + k);
+            if (labels.table) labels.add(v, e, at.n, p, q, k, vectors);
+            store_channels(result, v, 4, vectors, k, element + k);
         }
     }
 }
 
-/// Blocks along y take 16 * pairs wide channels each; those along x share out the tiles.
-template <int pairs>
+/// Blocks along y take 16 * pairs wide channels each; those along x share out the tiles. `vectors`:
+/// y and the epilogue's operands are aligned.
+template <int pairs, bool vectors>
 __global__ void __launch_bounds__(input_threads, 2)
     narrow_input_kernel(InputPlan plan, Global<const bf16> x, NarrowFilter w, LabelBias labels,
                         ConvResult<bf16> result) {
@@ -193,7 +195,7 @@ __global__ void __launch_bounds__(input_threads, 2)
     for (int i = 0; i < 2 * tiles_m; ++i) {
         const TilePixel pixel(plan, first + i * 8 + lane / 4);
         const int row = pixel.row * plan.e.stride, column = pixel.column * plan.e.stride;
-        from[i / 2][i % 2] = (row * plan.columns + column + lane % 4) * 2;
+        from[i / 2][i % 2] = row * 2 * plan.columns + column + lane % 4;
     }
     for (int tile = int(blockIdx.x); tile < plan.tiles.count; tile += int(gridDim.x)) {
         const PixelTiles::Place at = plan.tiles.place(tile);
@@ -203,7 +205,7 @@ __global__ void __launch_bounds__(input_threads, 2)
         float sums[tiles_m][2 * pairs][4] = {};
         if (any) multiply<pairs>(plan, from, pixels, weights, sums);
         __syncthreads();  // the next tile's pixels may come
-        if (any) finish<pairs>(plan, at, k0, labels, result, sums);
+        if (any) finish<pairs, vectors>(plan, at, k0, labels, result, sums);
     }
 }
 
@@ -212,8 +214,8 @@ __global__ void __launch_bounds__(input_threads, 2)
 template <DeviceContext Device, class Out>
 void narrow_input(Device& device, const NarrowInputArgs<Out>& args) {
     InputPlan plan(args.conv);
-    plan.vectors = result_vectors(args.epilogue, args.y, sizeof(Out), plan.e.K) &&
-                   aligned_to(16, args.label_bias);
+    const bool vectors = result_vectors(args.epilogue, args.y, sizeof(Out), plan.e.K) &&
+                         aligned_to(16, args.label_bias);
     plan.pixels_aligned = plan.e.C == 4 && aligned_to(8, args.x);
     const int pairs = plan.e.K > 16 ? 4 : 1;
     const auto slices = unsigned(pieces_of(plan.e.K, 16 * pairs));
@@ -222,7 +224,10 @@ void narrow_input(Device& device, const NarrowInputArgs<Out>& args) {
                         .grid = {unsigned(std::min<int64_t>(plan.tiles.count, resident)), slices},
                         .block = input_threads,
                         .shared = size_t(plan.weight_words(pairs) + plan.x_words()) * 4};
-    const auto kernel = pairs == 4 ? narrow_input_kernel<4> : narrow_input_kernel<1>;
+    const auto kernel = pairs == 1
+                            ? vectors ? narrow_input_kernel<1, true> : narrow_input_kernel<1, false>
+                        : vectors ? narrow_input_kernel<4, true>
+                                  : narrow_input_kernel<4, false>;
     launch(device, config, kernel, plan, args.x, NarrowFilter(args.conv, args.w),
            LabelBias{args.label_bias, args.label_bias_relative},
            conv_result(args.epilogue, args.y));

@@ -33,17 +33,18 @@ constexpr size_t shared_limit = 96 * 1024;  // of every device: the same tiles e
 struct WgradPlan {
     NarrowExtents e;
     PixelTiles tiles;
-    int units, splits;  ///< in a block, and blocks along x
-    int versions, length;
-    int rows, row_elements;  ///< of x under a tile
-    bool aligned;            ///< grad_y
+    int units, splits;            ///< in a block, and blocks along x
+    int versions, length, plane;  ///< of x's rows; their elements; those of a row of a channel
+    int rows, row_elements;       ///< of x under a tile
+    bool aligned;                 ///< grad_y
     Divider by_width, by_row, by_channel;
 
     WgradPlan(const NarrowConv& conv, int processors)
         : e(conv.shape), tiles(e, 256, 16), units(wgrad_warps / e.C), versions(2 * e.stride) {
         for (int pixels = 256; pixels >= 16; pixels /= 2) {
             tiles = PixelTiles(e, pixels, 16);
-            length = (tiles.width + 8 + 47) / 64 * 64 + 16;
+            length = (tiles.width + 8 + 47) / 64 * 64 + 16;  // 8 banks further, modulo 32
+            plane = (versions * length + 47) / 64 * 64 + 16;
             rows = (tiles.rows - 1) * e.stride + e.R;
             if (2 * stage() <= shared_limit) break;
         }
@@ -57,7 +58,7 @@ struct WgradPlan {
     __host__ __device__ int pixels() const { return tiles.rows * tiles.width; }
     /// bf16 in a stage: grad_y's tile, then x's rows.
     __host__ __device__ int wide_elements() const { return pixels() * pixel_pitch; }
-    size_t stage() const { return 2 * size_t(wide_elements() + rows * e.C * versions * length); }
+    size_t stage() const { return 2 * size_t(wide_elements() + rows * e.C * plane); }
     int64_t weights() const { return int64_t(e.K) * e.R * e.S * e.C; }
 };
 
@@ -114,7 +115,7 @@ class Fetch {
             if (row >= plan.rows) continue;
             const int c = plan.by_channel.split(column), v = column & (stride - 1);
             const int at = column >> (stride - 1);  // stride is 1 or 2
-            const int line = ((row * plan.e.C + c) * plan.versions + v) * plan.length + at;
+            const int line = (row * plan.e.C + c) * plan.plane + v * plan.length + at;
             to[line] = values_[j];
             if (at > 0) to[line + stride * plan.length - 1] = values_[j];
         }
@@ -136,7 +137,7 @@ __device__ void multiply(const WgradPlan& plan, Shared<const bf16> wide,
     unsigned a[4][4];
 #pragma unroll
     for (int i = 0; i < 4; ++i) load_matrices<4, true>(a[i], own + i * 16);
-    const int next_row = plan.e.C * plan.versions * plan.length / 2;
+    const int next_row = plan.e.C * plan.plane / 2;
 #pragma unroll
     for (int r = 0; r < rows; ++r, narrow += next_row) {
         if (r >= plan.e.R) break;
@@ -189,9 +190,9 @@ __global__ void __launch_bounds__(wgrad_threads, 1)
     const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32;
     const int unit = warp / e.C, c = warp % e.C, k0 = int(blockIdx.y) * block_channels;
     const int s = lane / 4 < e.S ? lane / 4 : 0;  // columns beyond S are not stored
-    const int own = (c * plan.versions + s % plan.versions) * plan.length + s / plan.versions * 2 +
-                    lane % 4 * 2;
-    const int stage = plan.wide_elements() + plan.rows * e.C * plan.versions * plan.length;
+    const int own =
+        c * plan.plane + s % plan.versions * plan.length + s / plan.versions * 2 + lane % 4 * 2;
+    const int stage = plan.wide_elements() + plan.rows * e.C * plan.plane;
     const auto share = [&](unsigned b) { return int(int64_t(plan.tiles.count) * b / plan.splits); };
     const int first = share(blockIdx.x), end = share(blockIdx.x + 1);
     const Shared<bf16> stages = dynamic_shared<bf16>();
@@ -217,7 +218,7 @@ __global__ void __launch_bounds__(wgrad_threads, 1)
         for (int group = unit; group < plan.pixels() / 16; group += plan.units) {
             int row = group * 16;
             const int column = plan.by_width.split(row);
-            const int line = row * e.stride * e.C * plan.versions * plan.length + column;
+            const int line = row * e.stride * e.C * plan.plane + column;
             const bool fetching = more && !fetch.done(plan);
             if (fetching) fetch.load(plan, x);
             multiply<rows>(plan, stages + (now + group * 16 * pixel_pitch), words + line / 2, sums);
