@@ -1,5 +1,6 @@
 #include "kernels/conv/gemm/launch.cuh"
 #include "kernels/conv/gemm/problems.cuh"
+#include "kernels/conv/narrow.h"
 #include "kernels/conv/wgmma/conv_wgmma.h"
 
 namespace sg {
@@ -49,6 +50,28 @@ void gemm_dgrad(ThisDevice& device, const ConvDgradArgs<T, Out, T>& args) {
         });
 }
 
+/// By the kernels for few channels; false if they do not take the shape.
+template <class T, class Out>
+bool narrow_dgrad(ThisDevice& device, const ConvDgradArgs<T, Out, T>& args) {
+    if constexpr (std::is_same_v<T, bf16>) {
+        const auto conv = narrow_conv(args.shape);
+        if (conv && conv->turned)
+            narrow_input(device, NarrowInputArgs<Out>{.conv = *conv,
+                                                      .x = args.grad_y,
+                                                      .w = args.w,
+                                                      .epilogue = args.epilogue,
+                                                      .y = args.grad_x});
+        else if (conv)
+            narrow_output(device, NarrowOutputArgs<Out>{.conv = *conv,
+                                                        .grad_y = args.grad_y,
+                                                        .w = args.w,
+                                                        .epilogue = args.epilogue,
+                                                        .grad_x = args.grad_x});
+        return conv.has_value();
+    }
+    return false;
+}
+
 }  // namespace
 
 template <DeviceContext Device, class T, class Out>
@@ -60,7 +83,7 @@ void conv_dgrad(Device& device, const ConvDgradArgs<T, Out, T>& args) {
          optional("residual", args.epilogue.residual), optional("workspace", args.workspace)},
         conv_workspace<T>(device.properties(), ConvPass::dgrad, args.shape, args.math),
         args.workspace, args.workspace_size);
-    gemm_dgrad(device, args);
+    if (!narrow_dgrad(device, args)) gemm_dgrad(device, args);
 }
 template void conv_dgrad(ThisDevice&, const ConvDgradArgs<float, float, float>&);
 template void conv_dgrad(ThisDevice&, const ConvDgradArgs<bf16, bf16, bf16>&);

@@ -1,5 +1,6 @@
 #include "kernels/conv/gemm/launch.cuh"
 #include "kernels/conv/gemm/problems.cuh"
+#include "kernels/conv/narrow.h"
 #include "kernels/conv/wgmma/conv_wgmma.h"
 
 namespace sg {
@@ -46,6 +47,34 @@ void gemm_forward(ThisDevice& device, const ConvForwardArgs<T, Out, T>& args) {
                                 });
 }
 
+/// By the kernels for few channels, with the label bias; false if they do not take the shape.
+template <class T, class Out>
+bool narrow_forward(ThisDevice& device, const ConvForwardArgs<T, Out, T>& args) {
+    if constexpr (std::is_same_v<T, bf16>) {
+        const auto conv = narrow_conv(args.shape);
+        if (!conv) return false;
+        if (!conv->turned) {
+            narrow_input(device,
+                         NarrowInputArgs<Out>{.conv = *conv,
+                                              .x = args.x,
+                                              .w = args.w,
+                                              .epilogue = args.epilogue,
+                                              .label_bias = args.label_bias,
+                                              .label_bias_relative = args.label_bias_relative,
+                                              .y = args.y});
+            return true;
+        }
+        if (args.label_bias) return false;
+        narrow_output(device, NarrowOutputArgs<Out>{.conv = *conv,
+                                                    .grad_y = args.x,
+                                                    .w = args.w,
+                                                    .epilogue = args.epilogue,
+                                                    .grad_x = args.y});
+        return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 template <DeviceContext Device, class T, class Out>
@@ -55,9 +84,11 @@ void conv_forward(Device& device, const ConvForwardArgs<T, Out, T>& args) {
         ConvPass::forward, args.shape,
         {required("x", args.x), required("w", args.w), required("y", args.y),
          optional("bias", args.epilogue.bias), optional("mask", args.epilogue.mask),
-         optional("residual", args.epilogue.residual), optional("workspace", args.workspace)},
+         optional("residual", args.epilogue.residual), optional("label_bias", args.label_bias),
+         optional("workspace", args.workspace)},
         conv_workspace<T>(device.properties(), ConvPass::forward, args.shape, args.math),
         args.workspace, args.workspace_size);
+    if (narrow_forward(device, args)) return;
     gemm_forward(device, args);
     if (args.label_bias)
         label_bias_forward(device, LabelBiasForwardArgs<Out>{.shape = label_bias_shape(args.shape),

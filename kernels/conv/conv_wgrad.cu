@@ -1,4 +1,5 @@
 #include "kernels/conv/gemm/launch.cuh"
+#include "kernels/conv/narrow.h"
 
 // grad_w [K][RSC] = grad_y [NPQ][K] transposed x (x gathered) [NPQ][RSC]: few results with long
 // sums over all pixels, so the sums are split over blocks.
@@ -60,6 +61,22 @@ void gemm_wgrad(ThisDevice& device, const ConvWgradArgs<T>& args) {
                               });
 }
 
+/// By the kernel for few channels; false if it does not take the shape.
+template <class T>
+bool narrow_wgrad(ThisDevice& device, const ConvWgradArgs<T>& args) {
+    if constexpr (std::is_same_v<T, bf16>) {
+        const auto conv = narrow_conv(args.shape);
+        if (!conv) return false;
+        narrow_wgrad(device, NarrowWgradArgs{.conv = *conv,
+                                             .x = conv->turned ? args.grad_y : args.x,
+                                             .grad_y = conv->turned ? args.x : args.grad_y,
+                                             .grad_w = args.grad_w,
+                                             .workspace = args.workspace});
+        return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 template <DeviceContext Device, class T>
@@ -70,7 +87,7 @@ void conv_wgrad(Device& device, const ConvWgradArgs<T>& args) {
          optional("workspace", args.workspace)},
         conv_workspace<T>(device.properties(), ConvPass::wgrad, args.shape, args.math),
         args.workspace, args.workspace_size);
-    gemm_wgrad(device, args);
+    if (!narrow_wgrad(device, args)) gemm_wgrad(device, args);
 }
 template void conv_wgrad(ThisDevice&, const ConvWgradArgs<float>&);
 template void conv_wgrad(ThisDevice&, const ConvWgradArgs<bf16>&);

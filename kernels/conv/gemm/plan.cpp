@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/common/piece.h"
+#include "kernels/conv/narrow.h"
 
 namespace sg {
 
@@ -104,6 +105,9 @@ template <class T>
 int64_t conv_workspace(const DeviceProperties& device, ConvPass pass, const ConvShape& s,
                        ConvMath math) {
     check_conv_shape(to_string(pass), s);
+    if (sizeof(T) == sizeof(bf16))
+        if (const auto conv = narrow_conv(s))
+            return pass == ConvPass::wgrad ? narrow_wgrad_workspace(device, *conv) : 0;
     const ConvPlan plan = conv_plan(device, pass, s, conv_arithmetic<T>(math));
     const int64_t result = pass == ConvPass::forward ? s.y_size()
                            : pass == ConvPass::dgrad ? s.x_size()

@@ -28,12 +28,29 @@ void tensor_core_version(Device& device, const ConvForwardLadder<T>& args) {
         throw Error("conv_forward", "version 5 multiplies bf16; f32 has versions 1 to 4");
 }
 
+/// The production kernels without wgmma, or with it.
+template <class Device, class Args>
+ConvWgmma chosen(const Device& device, ConvPass pass, const Args& args, bool wgmma) {
+    if (!wgmma) return ConvWgmma::never;
+    const bool possible = std::is_same_v<Device, CudaContext> && sizeof(*args.w) == sizeof(bf16) &&
+                          conv_wgmma_takes(device.properties(), pass, args.shape);
+    require(
+        possible, to_string(pass),
+        "the wgmma version needs bf16, a GPU of compute capability 9.0 and channels in multiples "
+        "of 64: {}",
+        to_string(args.shape));
+    return ConvWgmma::always;
+}
+
 }  // namespace
 
 template <DeviceContext Device, class T, class Out>
 void conv_forward_version(Device& device, int version, const ConvForwardArgs<T, Out, T>& args) {
-    if constexpr (conv_ladder_production)
-        if (version == 6) return conv_forward(device, args);
+    if (version == 6 || version == 7) {
+        auto production = args;
+        production.wgmma = chosen(device, ConvPass::forward, args, version == 7);
+        return conv_forward(device, production);
+    }
     check_ladder(ConvPass::forward, args.shape);
     require(!args.label_bias, "conv_forward", "version {} knows no label bias", version);
     const ConvForwardLadder<T> a(args);
@@ -54,8 +71,11 @@ void conv_forward_version(Device& device, int version, const ConvForwardArgs<T, 
 
 template <DeviceContext Device, class T, class Out>
 void conv_dgrad_version(Device& device, int version, const ConvDgradArgs<T, Out, T>& args) {
-    if constexpr (conv_ladder_production)
-        if (version == 2) return conv_dgrad(device, args);
+    if (version == 2 || version == 3) {
+        auto production = args;
+        production.wgmma = chosen(device, ConvPass::dgrad, args, version == 3);
+        return conv_dgrad(device, production);
+    }
     check_ladder(ConvPass::dgrad, args.shape);
     if (version != 1) no_version(ConvPass::dgrad, version);
     launch_conv_dgrad_v1(device, ConvDgradLadder<T>{ConvExtents(args.shape), args.grad_y, args.w,
@@ -64,8 +84,7 @@ void conv_dgrad_version(Device& device, int version, const ConvDgradArgs<T, Out,
 
 template <DeviceContext Device, class T>
 void conv_wgrad_version(Device& device, int version, const ConvWgradArgs<T>& args) {
-    if constexpr (conv_ladder_production)
-        if (version == 2) return conv_wgrad(device, args);
+    if (version == 2) return conv_wgrad(device, args);
     check_ladder(ConvPass::wgrad, args.shape);
     if (version != 1) no_version(ConvPass::wgrad, version);
     launch_conv_wgrad_v1(

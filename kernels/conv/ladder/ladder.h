@@ -9,12 +9,9 @@
 
 namespace sg {
 
-/// production: whether the ladders end with conv_forward, conv_dgrad and conv_wgrad themselves.
-inline constexpr bool conv_ladder_production = false;
-
-/// Versions 1 to 5 of the forward pass. Version 5 is for bf16, the others for both types.
+/// Seven versions of the forward pass. 5 and 7 are for bf16, 7 for Hopper; 6 is conv_forward.
 std::span<const LadderVersion> conv_forward_ladder();
-/// Version 1 of the other passes.
+/// The other passes: the first version, the production and, for dgrad, wgmma.
 std::span<const LadderVersion> conv_dgrad_ladder();
 std::span<const LadderVersion> conv_wgrad_ladder();
 std::span<const LadderVersion> conv_ladder(ConvPass pass);
@@ -25,8 +22,8 @@ int64_t conv_version_workspace(const DeviceProperties& device, ConvPass pass, in
                                const ConvShape& shape);
 
 /// Runs one version. Throws Error if there is no such version, if it is not for the type, or if the
-/// shape does not fit it (2: the patches of one channel in a block's shared memory). The versions
-/// below production know no label bias.
+/// shape does not fit it (2: the patches of one channel in a block's shared memory; 7: channels in
+/// multiples of 64). The versions below production know no label bias.
 template <DeviceContext Device, class T, class Out>
 void conv_forward_version(Device& device, int version, const ConvForwardArgs<T, Out, T>& args);
 template <DeviceContext Device, class T, class Out>
