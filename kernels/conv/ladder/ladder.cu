@@ -1,6 +1,7 @@
 #include "kernels/conv/ladder/ladder.cuh"
 
 #include "kernels/conv/check.h"
+#include "kernels/conv/wgmma/conv_wgmma.h"
 
 namespace sg {
 
@@ -8,7 +9,7 @@ namespace {
 
 /// What the versions below production ask for beyond what a device asks for.
 void check_ladder(ConvPass pass, const ConvShape& s) {
-    check_conv_device(pass, s, 0, nullptr, 0);
+    check_conv_device(pass, s, {}, 0, nullptr, 0);
     constexpr int64_t most = (int64_t{1} << 31) - 256;  // a tile may reach over the end
     const int64_t columns = s.R * s.S * s.C;
     require(std::max({s.H + 2 * s.pad, s.W + 2 * s.pad, s.stride, columns}) < most, to_string(pass),
