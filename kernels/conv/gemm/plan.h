@@ -35,7 +35,10 @@ struct ConvPlan {
     ConvTile tile;
     int shares;  ///< blocks that share the depth of one tile; their sums are added afterwards
     double clocks = 0;  ///< that the model expects
-    bool operator==(const ConvPlan&) const = default;
+    /// Whether they do the same.
+    bool operator==(const ConvPlan& other) const {
+        return tile == other.tile && shares == other.shares;
+    }
 };
 /// The plan with the least time by a model of the device (plan.cpp); a function of its arguments.
 ConvPlan conv_plan(const DeviceProperties& device, ConvPass pass, const ConvShape& shape,
