@@ -15,7 +15,7 @@
 // before two loads from shared memory for a multiplication. More bytes come from memory than in
 // version 2, which read a pixel once for all taps, and the index of every element costs divisions.
 
-#include "kernels/conv/ladder/ladder.cuh"
+#include "kernels/conv/ladder/gather.cuh"
 
 namespace sg {
 

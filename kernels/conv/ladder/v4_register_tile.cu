@@ -17,7 +17,7 @@
 // What limits it: f32 units, 67 TFLOP/s on an H200 against 790 of its tensor cores. And the block
 // alternates between waiting for memory and multiplying.
 
-#include "kernels/conv/ladder/ladder.cuh"
+#include "kernels/conv/ladder/gather.cuh"
 
 namespace sg {
 

@@ -17,7 +17,7 @@
 // they multiply: one tile, two barriers per 64 columns. Version 6 gathers the next tiles meanwhile.
 
 #include "kernels/common/tensor_core.cuh"
-#include "kernels/conv/ladder/ladder.cuh"
+#include "kernels/conv/ladder/gather.cuh"
 
 namespace sg {
 
