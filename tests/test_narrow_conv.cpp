@@ -155,7 +155,8 @@ const std::vector<ConvShape> kLayers = {
     {.N = 1, .H = 4, .W = 301, .C = 2, .K = 8, .R = 4, .S = 5, .stride = 2, .pad = 3},
     {.N = 1, .H = 3, .W = 4, .C = 3, .K = 1064, .R = 7, .S = 7, .stride = 1, .pad = 3},  // deep
     {.N = 1, .H = 70, .W = 9, .C = 1, .K = 8, .R = 3, .S = 3, .stride = 1, .pad = 1},    // high
-    {.N = 600, .H = 2, .W = 3, .C = 3, .K = 8, .R = 7, .S = 7, .stride = 1, .pad = 3}};  // many
+    {.N = 300, .H = 2, .W = 3, .C = 3, .K = 8, .R = 7, .S = 7, .stride = 1, .pad = 3},   // many
+    {.N = 140, .H = 1, .W = 64, .C = 1, .K = 8, .R = 7, .S = 7, .stride = 1, .pad = 3}};
 
 }  // namespace
 

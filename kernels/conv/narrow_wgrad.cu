@@ -35,9 +35,9 @@ struct WgradPlan {
     PixelTiles tiles;
     int units, splits;            ///< in a block, and blocks along x
     int versions, length, plane;  ///< of x's rows; their elements; those of a row of a channel
-    int rows, row_elements;       ///< of x under a tile
+    int rows, columns;            ///< of x under a tile
     bool aligned;                 ///< grad_y
-    Divider by_width, by_row, by_channel;
+    Divider by_width, by_column;
 
     WgradPlan(const NarrowConv& conv, int processors)
         : e(conv.shape), tiles(e, 256, 16), units(wgrad_warps / e.C), versions(2 * e.stride) {
@@ -48,11 +48,10 @@ struct WgradPlan {
             rows = (tiles.rows - 1) * e.stride + e.R;
             if (2 * stage() <= shared_limit) break;
         }
-        row_elements = ((tiles.width - 1) * e.stride + e.S) * e.C;
+        columns = (tiles.width - 1) * e.stride + e.S;
         splits = std::clamp(processors / slices(), 1, tiles.count);
         by_width = Divider(tiles.width);
-        by_row = Divider(row_elements);
-        by_channel = Divider(e.C);
+        by_column = Divider(columns);
     }
     int slices() const { return int(pieces_of(e.K, block_channels)); }
     __host__ __device__ int pixels() const { return tiles.rows * tiles.width; }
@@ -82,53 +81,51 @@ __device__ void fetch_wide(const WgradPlan& plan, const PixelTiles::Place& at, i
     copy_async_commit();
 }
 
-/// The rows of x under a tile on their way to shared memory: a few elements per thread at a time,
-/// so that products can be formed between their loading and their storing.
+/// The rows of x under a tile on their way to shared memory, a pixel per thread at a time, so that
+/// products can be formed between its loading and its storing.
 class Fetch {
   public:
-    static constexpr int batch = 3;
-
     __device__ Fetch(const WgradPlan& plan, const PixelTiles::Place& at)
         : next_(int(threadIdx.x)),
           h0_(at.p0 * plan.e.stride - plan.e.pad),
-          left_((at.q0 * plan.e.stride - plan.e.pad) * plan.e.C),
-          first_(((at.n * plan.e.H + h0_) * plan.e.W) * plan.e.C + left_) {}
+          w0_(at.q0 * plan.e.stride - plan.e.pad),
+          first_((at.n * plan.e.H + h0_) * plan.e.W + w0_) {}
     __device__ bool done(const WgradPlan& plan) const {
-        return next_ - int(threadIdx.x) >= plan.rows * plan.row_elements;
+        return next_ - int(threadIdx.x) >= plan.rows * plan.columns;
     }
     __device__ void load(const WgradPlan& plan, Global<const bf16> x) {
-        const int width = plan.e.W * plan.e.C;
+        const NarrowExtents& e = plan.e;
+        int row = next_;
+        const int column = plan.by_column.split(row), h = h0_ + row, w = w0_ + column;
+        next_ += wgrad_threads;
+        const int at = column >> (e.stride - 1);  // stride is 1 or 2
+        place_ = row * e.C * plan.plane + (column & (e.stride - 1)) * plan.length + at;
+        if (row >= plan.rows) place_ = -1;
+        const bool inside = place_ >= 0 && h >= 0 && h < e.H && w >= 0 && w < e.W;
+        const int element = (first_ + row * e.W + column) * e.C;
 #pragma unroll
-        for (int j = 0; j < batch; ++j) {
-            int row = next_ + j * wgrad_threads;
-            const int i = plan.by_row.split(row), h = h0_ + row;
-            const bool inside =
-                row < plan.rows && h >= 0 && h < plan.e.H && left_ + i >= 0 && left_ + i < width;
-            values_[j] = inside ? x[first_ + row * width + i] : bf16{};
-        }
+        for (int c = 0; c < 4; ++c) values_[c] = inside && c < e.C ? x[element + c] : bf16{};
     }
-    __device__ void store(const WgradPlan& plan, Shared<bf16> to) {
-        const int stride = plan.e.stride;
+    __device__ void store(const WgradPlan& plan, Shared<bf16> to) const {
+        if (place_ < 0) return;
 #pragma unroll
-        for (int j = 0; j < batch; ++j, next_ += wgrad_threads) {
-            int row = next_, column = plan.by_row.split(row);
-            if (row >= plan.rows) continue;
-            const int c = plan.by_channel.split(column), v = column & (stride - 1);
-            const int at = column >> (stride - 1);  // stride is 1 or 2
-            const int line = (row * plan.e.C + c) * plan.plane + v * plan.length + at;
-            to[line] = values_[j];
-            if (at > 0) to[line + stride * plan.length - 1] = values_[j];
+        for (int c = 0; c < 4; ++c) {
+            if (c >= plan.e.C) break;
+            const int place = place_ + c * plan.plane;
+            to[place] = values_[c];
+            // For the first pixel this is the last place of the line before, which nobody reads.
+            to[place + plan.e.stride * plan.length - 1] = values_[c];
         }
     }
 
   private:
-    int next_, h0_, left_, first_;
-    bf16 values_[batch] = {};
+    int next_, h0_, w0_, first_, place_ = -1;
+    bf16 values_[4] = {};
 };
 
 /// Adds the products of 16 pixels of a row: `wide` points at the first, `narrow` at the words that
-/// belong to tap (0, lane / 4) and the pixels 2t, 2t+1.
-template <int rows>
+/// belong to tap (0, lane / 4) and the pixels 2t, 2t+1. `exact`: R = rows, not less.
+template <int rows, bool exact>
 __device__ void multiply(const WgradPlan& plan, Shared<const bf16> wide,
                          Shared<const unsigned> narrow, float (&sums)[rows][4][4]) {
     const int lane = int(threadIdx.x) % 32;
@@ -140,7 +137,7 @@ __device__ void multiply(const WgradPlan& plan, Shared<const bf16> wide,
     const int next_row = plan.e.C * plan.plane / 2;
 #pragma unroll
     for (int r = 0; r < rows; ++r, narrow += next_row) {
-        if (r >= plan.e.R) break;
+        if (!exact && r >= plan.e.R) break;
         const unsigned b[2] = {narrow[0], narrow[4]};
 #pragma unroll
         for (int i = 0; i < 4; ++i) mma_m16n8k16(sums[r][i], a[i], b);
@@ -182,7 +179,7 @@ __device__ void store_split(const WgradPlan& plan, int k0, Shared<const float> s
 }
 
 /// Blocks along y take 64 wide channels each; those along x share out the tiles.
-template <int rows>
+template <int rows, bool exact>
 __global__ void __launch_bounds__(wgrad_threads, 1)
     narrow_wgrad_kernel(WgradPlan plan, Global<const bf16> x, Global<const bf16> grad_y,
                         Global<float> workspace) {
@@ -221,7 +218,8 @@ __global__ void __launch_bounds__(wgrad_threads, 1)
             const int line = row * e.stride * e.C * plan.plane + column;
             const bool fetching = more && !fetch.done(plan);
             if (fetching) fetch.load(plan, x);
-            multiply<rows>(plan, stages + (now + group * 16 * pixel_pitch), words + line / 2, sums);
+            multiply<rows, exact>(plan, stages + (now + group * 16 * pixel_pitch), words + line / 2,
+                                  sums);
             if (fetching) fetch.store(plan, to);
         }
         while (more && !fetch.done(plan)) {
@@ -269,7 +267,9 @@ void narrow_wgrad(Device& device, const NarrowWgradArgs& args) {
                         .grid = {unsigned(plan.splits), unsigned(plan.slices())},
                         .block = wgrad_threads,
                         .shared = std::max(2 * plan.stage(), sums)};
-    const auto kernel = plan.e.R <= 4 ? narrow_wgrad_kernel<4> : narrow_wgrad_kernel<7>;
+    const auto kernel = plan.e.R == 7   ? narrow_wgrad_kernel<7, true>
+                        : plan.e.R == 4 ? narrow_wgrad_kernel<4, true>
+                                        : narrow_wgrad_kernel<7, false>;
     launch(device, config, kernel, plan, args.x, args.grad_y, args.workspace);
     const Launch sum{.kernel = "narrow_wgrad_sum_kernel",
                      .grid = unsigned(pieces_of(plan.weights(), 32)),
