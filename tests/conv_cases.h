@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tests/conv_excess.h"
 #include "tests/reference.h"
 #include "tests/support.h"
 
@@ -45,26 +46,6 @@ inline const std::vector<ConvShape> kLayers = {
     {.N = 2, .H = 32, .W = 32, .C = 3, .K = 8, .R = 4, .S = 4, .stride = 2, .pad = 1},
     {.N = 2, .H = 4, .W = 4, .C = 32, .K = 1, .R = 3, .S = 3, .stride = 1, .pad = 1},
     {.N = 2, .H = 4, .W = 4, .C = 32, .K = 5, .R = 4, .S = 4, .stride = 1, .pad = 0}};
-
-/// Worst |computed - exact| in units of what rounding allows: a few roundings of the sum's terms
-/// and one of the result. At most 1.
-inline double excess(const std::vector<double>& computed, const Sums& exact, double sum_ulp,
-                     double out_ulp) {
-    constexpr double roundings = 8;  // f32 sums of up to 10^4 random terms stay below 5
-    double worst = 0;
-    for (size_t i = 0; i < computed.size(); ++i) {
-        const double allowed =
-            roundings * sum_ulp * exact.magnitude[i] + 1.01 * out_ulp * std::abs(exact.value[i]);
-        const double error = std::abs(computed[i] - exact.value[i]);
-        if (!(error <= allowed)) worst = std::max(worst, allowed > 0 ? error / allowed : 1e30);
-        if (std::isnan(error)) worst = std::numeric_limits<double>::infinity();
-    }
-    return worst;
-}
-template <class Sum, class Out>
-double excess(const std::vector<double>& computed, const Sums& exact) {
-    return excess(computed, exact, half_ulp<Sum>, half_ulp<Out>);
-}
 
 /// Operands of all passes in T (weights and bias in the type of T's sums).
 template <class T>

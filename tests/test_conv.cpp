@@ -2,7 +2,6 @@
 
 #include "engine/device.h"
 #include "tests/conv_cases.h"
-#include "tests/conv_excess.h"
 
 using namespace sg;
 using namespace sg::testing;

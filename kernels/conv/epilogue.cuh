@@ -21,7 +21,7 @@ struct ConvResult {
 };
 
 template <class T, class Out>
-ConvResult<T> conv_result(const ConvEpilogue<T>& e, Out* out) {
+static ConvResult<T> conv_result(const ConvEpilogue<T>& e, Out* out) {
     ConvResult<T> result{nullptr, nullptr, e.bias, e.slope, e.mask, e.mask_slope, e.residual};
     if constexpr (std::is_same_v<Out, float>)
         result.wide = out;

@@ -16,6 +16,9 @@
 
 namespace sg {
 
+// Unnamed: Global<T> differs between the two compilers of this file, so each has its own copy.
+namespace {
+
 /// A NarrowConv's shape in 32 bits, which indices on the GPU should have (tensors have less than
 /// 2^31 elements).
 struct NarrowExtents {
@@ -104,5 +107,7 @@ __device__ inline void store_channels(const ConvResult<bf16>& result, const Vec<
     for (int i = 0; i < V; ++i)
         if (i < count) store_result(result, Vec<float, 1>{v[i]}, channel + i, element + i);
 }
+
+}  // namespace
 
 }  // namespace sg

@@ -6,6 +6,8 @@
 
 namespace sg {
 
+namespace {
+
 /// What the compiler must know: strides and sizes that index registers.
 template <int stride_, int R_, int tiles_, int wide_>
 struct OutputShape {
@@ -92,5 +94,7 @@ struct OutputPlan {
         }
     }
 };
+
+}  // namespace
 
 }  // namespace sg
