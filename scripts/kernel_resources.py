@@ -35,8 +35,8 @@ def assemble(nvcc, arch, source):
 
 def short_name(kernel):
     name = re.sub(r"\(anonymous namespace\)::|sg::|\(int\)", "", kernel.strip())
+    name = re.sub(r"\(Contiguous\)(\d)", lambda m: ["depth", "side"][int(m[1])], name)
     name = re.sub(r"^void ", "", re.sub(r"\)?\(.*$", "", name))
-    name = re.sub(r"\((?:Contiguous)\)(\d)", lambda m: ["depth", "side"][int(m[1])], name)
     return name.replace("GemmConfig<", "").replace(" >", ">")
 
 
@@ -49,7 +49,9 @@ def product_facts(kernel):
     kind, arguments, stages, vector = found[1], found[2].split(", "), int(found[3]), int(found[4])
     if kind == "Simt":
         m, n, k, rows, columns = map(int, arguments)
-        name, element, threads, pitch = "f32", 4, rows * columns, n + 16
+        side = found.string[found.end():].split(",")[2].strip().startswith("(Contiguous)1")
+        wanted = 16 if side else columns  # SimtMath::pitch
+        name, element, threads, pitch = "f32", 4, rows * columns, n + (wanted + 32 - n % 32) % 32
     else:
         m, n, k, rows, columns = map(int, arguments[1:])
         element = 2 if arguments[0] == "bf16" else 4

@@ -82,9 +82,11 @@ std::vector<double> run_wgrad(Device& device, int version, const LadderCase<T>& 
     return grad_w.get();
 }
 
+/// Version 5 is for bf16; wgmma has tests of its own (test_conv_wgmma.cpp).
 template <class T>
-constexpr bool runs(int version) {
-    return std::is_same_v<T, bf16> || version != 5;
+bool runs(const LadderVersion& v) {
+    return std::string(v.name) != "wgmma" &&
+           (std::is_same_v<T, bf16> || v.name != std::string("tensor cores"));
 }
 
 template <class T, class Device>
@@ -94,13 +96,14 @@ void check_shape(Device& device, const ConvShape& s) {
     ConvReference biased = in.want;
     biased.add_bias(to_double(in.bias));
     for (const LadderVersion& v : conv_forward_ladder()) {
-        if (!runs<T>(v.version)) continue;
+        if (!runs<T>(v)) continue;
         CAPTURE(v.version);
         CHECK(excess<float, T>(run_forward<T>(device, v.version, in), in.want.y) <= 1);
         CHECK(excess<float, float>(run_forward<float>(device, v.version, in, true), biased.y) <= 1);
     }
     for (const LadderVersion& v : conv_dgrad_ladder())
-        CHECK(excess<float, T>(run_dgrad<T>(device, v.version, in), in.want.grad_x) <= 1);
+        if (runs<T>(v))
+            CHECK(excess<float, T>(run_dgrad<T>(device, v.version, in), in.want.grad_x) <= 1);
     for (const LadderVersion& v : conv_wgrad_ladder())
         CHECK(excess<float, float>(run_wgrad(device, v.version, in), in.want.grad_w) <= 1);
 }

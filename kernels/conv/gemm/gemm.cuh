@@ -22,7 +22,7 @@ struct GemmConfig {
 
     static constexpr size_t stage_bytes = (LayoutA::elements + LayoutB::elements) * sizeof(T);
     /// The sums wait for their epilogue in rows of this many floats, where the tiles were.
-    static constexpr int pitch = Math::pitch;
+    static constexpr int pitch = Math::template pitch<LayoutB>;
     static constexpr size_t shared_bytes = stages * stage_bytes > tile_m* pitch * sizeof(float)
                                                ? stages* stage_bytes
                                                : tile_m* pitch * sizeof(float);

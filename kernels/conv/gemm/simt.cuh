@@ -31,15 +31,17 @@ struct SimtMath {
         }
     }
 
-    /// Rows of the matrix into which `put` puts the sums: 16 more floats than the tile has, so that
-    /// the two rows which a warp writes at once lie in different banks.
-    static constexpr int pitch = BN + 16;
+    /// Floats in a row of the matrix into which `put` puts the sums. A warp writes 32 / TX rows at
+    /// once, TX neighbours of each (by 16 bytes: half the banks of a row): with this remainder by
+    /// the 32 banks, they lie side by side.
+    template <class LayoutB>
+    static constexpr int pitch = BN + ((LayoutB::by_depth ? TX : 16) + 32 - BN % 32) % 32;
     template <class LayoutA, class LayoutB>
     __device__ void put(Shared<float> out) const {
         const int ty = int(threadIdx.x) / TX, tx = int(threadIdx.x) % TX;
 #pragma unroll
         for (int i = 0; i < TM; ++i) {
-            const Shared<float> row = out + index<LayoutA, TY>(ty, i) * pitch;
+            const Shared<float> row = out + index<LayoutA, TY>(ty, i) * pitch<LayoutB>;
             if constexpr (LayoutB::by_depth) {
 #pragma unroll
                 for (int j = 0; j < TN; ++j) row[index<LayoutB, TX>(tx, j)] = sums[i][j];

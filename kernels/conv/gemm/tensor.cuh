@@ -44,6 +44,7 @@ struct TensorMath {
 
     /// Rows of the matrix into which `put` puts the sums: 8 more floats than the tile has, so that
     /// the eight rows which a warp writes at once begin in four different places of the banks.
+    template <class LayoutB>
     static constexpr int pitch = BN + 8;
     template <class LayoutA, class LayoutB>
     __device__ void put(Shared<float> out) const {
@@ -55,7 +56,7 @@ struct TensorMath {
             for (int j = 0; j < NT; ++j)
 #pragma unroll
                 for (int half = 0; half < 2; ++half)
-                    store(out + ((m + 16 * i + 8 * half) * pitch + n + 8 * j),
+                    store(out + ((m + 16 * i + 8 * half) * pitch<LayoutB> + n + 8 * j),
                           Vec<float, 2>{{sums[i][j][2 * half], sums[i][j][2 * half + 1]}});
     }
 
