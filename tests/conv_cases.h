@@ -47,6 +47,15 @@ inline const std::vector<ConvShape> kLayers = {
     {.N = 2, .H = 4, .W = 4, .C = 32, .K = 1, .R = 3, .S = 3, .stride = 1, .pad = 1},
     {.N = 2, .H = 4, .W = 4, .C = 32, .K = 5, .R = 4, .S = 4, .stride = 1, .pad = 0}};
 
+/// A shape whose sums are split over blocks on a device of 132 processors, one whose are not, and
+/// one without multiples.
+inline const ConvShape kShared{
+    .N = 1, .H = 4, .W = 4, .C = 64, .K = 64, .R = 4, .S = 4, .stride = 2, .pad = 1};
+inline const ConvShape kUnshared{
+    .N = 1, .H = 12, .W = 11, .C = 8, .K = 16, .R = 1, .S = 1, .stride = 1, .pad = 0};
+inline const ConvShape kOdd{
+    .N = 2, .H = 5, .W = 7, .C = 5, .K = 11, .R = 3, .S = 2, .stride = 2, .pad = 1};
+
 /// Operands of all passes in T (weights and bias in the type of T's sums).
 template <class T>
 struct Operands {
