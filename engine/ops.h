@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "engine/autograd.h"
 #include "engine/tensor.h"
@@ -51,6 +52,8 @@ struct ConvOptions {
     std::optional<DType> compute = {};
     /// Type of the result, default: `compute`. f32 from bf16 keeps the unrounded sums.
     std::optional<DType> out = {};
+    /// The layer, for errors; default: the weight's name. Derivatives carry it on.
+    std::string layer = {};
 };
 /// x [N,H,W,C], w [K,R,S,C], bias [K] or undefined -> [N,P,Q,K]
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& options);

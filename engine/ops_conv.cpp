@@ -19,7 +19,28 @@ DType out_type(const Tensor& x, const ConvOptions& options) {
 
 /// Options for a derivative: the same products, result in the type of the value differentiated by.
 ConvOptions derived(const ConvOptions& options, DType compute, DType out) {
-    return {.stride = options.stride, .pad = options.pad, .compute = compute, .out = out};
+    ConvOptions result = options;
+    result.compute = compute;
+    result.out = out;
+    return result;
+}
+
+/// The options with the layer's name filled in.
+ConvOptions with_layer(ConvOptions options, const Tensor& w) {
+    if (options.layer.empty()) options.layer = w.name();
+    return options;
+}
+
+/// Runs body(); an Error gets the name of the layer, if it has one.
+template <class Body>
+decltype(auto) in_layer(const ConvOptions& options, Body&& body) {
+    try {
+        return body();
+    } catch (const Error& error) {
+        if (options.layer.empty()) throw;
+        throw Error(fmt::format("{} ({})", error.operation(), options.layer), error.fact(),
+                    error.hint());
+    }
 }
 
 void require_rank4(const char* op, const Tensor& x, const Tensor& w) {
@@ -28,8 +49,6 @@ void require_rank4(const char* op, const Tensor& x, const Tensor& w) {
 }
 
 ConvShape make_shape(const char* op, const Shape& x, const Shape& w, const ConvOptions& options) {
-    require(x[3] == w[3], op, "input {} (NHWC) has {} channels, weight {} (KRSC) expects {}",
-            to_string(x), x[3], to_string(w), w[3]);
     const ConvShape shape{.N = x[0],
                           .H = x[1],
                           .W = x[2],
@@ -39,14 +58,19 @@ ConvShape make_shape(const char* op, const Shape& x, const Shape& w, const ConvO
                           .S = w[2],
                           .stride = options.stride,
                           .pad = options.pad};
-    check_conv_shape(op, shape);
+    in_layer(options, [&] {
+        require(x[3] == w[3], op, "input {} (NHWC) has {} channels, weight {} (KRSC) expects {}",
+                to_string(x), x[3], to_string(w), w[3]);
+        check_conv_shape(op, shape);
+    });
     return shape;
 }
 
 /// Calls body<T, Out>(context) for the combinations that the kernels are built for.
 template <class Body>
-void run_conv(const char* op, Device& device, DType compute, DType out, Body&& body) {
-    device.run([&](auto& context) {
+void run_conv(const char* op, const ConvOptions& options, Device& device, DType compute, DType out,
+              Body&& body) {
+    const auto run = [&](auto& context) {
         if (compute == DType::f32 && out == DType::f32)
             return body.template operator()<float, float>(context);
         if (compute == DType::f64 && out == DType::f64)
@@ -57,7 +81,8 @@ void run_conv(const char* op, Device& device, DType compute, DType out, Body&& b
             return body.template operator()<bf16, float>(context);
         throw Error(op, fmt::format("cannot compute in {} and return {}", to_string(compute),
                                     to_string(out)));
-    });
+    };
+    in_layer(options, [&] { device.run(run); });
 }
 
 /// Weights as the kernels take them (kernels/conv/conv.h): the CPU's round the masters themselves
@@ -87,15 +112,16 @@ Workspace workspace_for(const Context& context, Device& device, ConvPass pass,
 
 }  // namespace
 
-Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& options) {
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOptions& given) {
     require_rank4("conv2d", x, w);
+    const ConvOptions options = with_layer(given, w);
     const ConvShape s = make_shape("conv2d", x.shape(), w.shape(), options);
     const DType compute = compute_type(x, options), out = out_type(x, options);
     detail::require_shape("conv2d", "weight", w, w.shape(), master_type(compute));
     if (bias) detail::require_shape("conv2d", "bias", bias, {s.K}, master_type(compute));
     const Tensor x_compute = operand(x, compute), weight = weight_operand(w, compute);
     Tensor y = Tensor::empty(x.device(), {s.N, s.P(), s.Q(), s.K}, out);
-    run_conv("conv2d", x.device(), compute, out, [&]<class T, class Out>(auto& context) {
+    run_conv("conv2d", options, x.device(), compute, out, [&]<class T, class Out>(auto& context) {
         using W = WeightType<T, std::decay_t<decltype(context)>>;
         const Workspace workspace = workspace_for<T>(context, x.device(), ConvPass::forward, s);
         conv_forward(context, ConvForwardArgs<T, Out, W>{
@@ -122,8 +148,9 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOp
 }
 
 Tensor conv2d_dgrad(const Tensor& grad_y, const Tensor& w, int64_t height, int64_t width,
-                    const ConvOptions& options) {
+                    const ConvOptions& given) {
     require_rank4("conv2d_dgrad", grad_y, w);
+    const ConvOptions options = with_layer(given, w);
     const Shape x_shape{grad_y.dim(0), height, width, w.dim(3)};
     const ConvShape s = make_shape("conv2d_dgrad", x_shape, w.shape(), options);
     const DType compute = compute_type(grad_y, options), out = out_type(grad_y, options);
@@ -132,17 +159,18 @@ Tensor conv2d_dgrad(const Tensor& grad_y, const Tensor& w, int64_t height, int64
     detail::require_shape("conv2d_dgrad", "weight", w, w.shape(), master_type(compute));
     const Tensor grad_compute = operand(grad_y, compute), weight = weight_operand(w, compute);
     Tensor grad_x = Tensor::empty(grad_y.device(), x_shape, out);
-    run_conv("conv2d_dgrad", w.device(), compute, out, [&]<class T, class Out>(auto& context) {
-        using W = WeightType<T, std::decay_t<decltype(context)>>;
-        const Workspace workspace = workspace_for<T>(context, w.device(), ConvPass::dgrad, s);
-        conv_dgrad(context, ConvDgradArgs<T, Out, W>{.shape = s,
-                                                     .grad_y = grad_compute.data<T>(),
-                                                     .w = weight.data<W>(),
-                                                     .grad_x = grad_x.data<Out>(),
-                                                     .weight_version = w.version(),
-                                                     .workspace = workspace.data(),
-                                                     .workspace_size = workspace.size()});
-    });
+    run_conv(
+        "conv2d_dgrad", options, w.device(), compute, out, [&]<class T, class Out>(auto& context) {
+            using W = WeightType<T, std::decay_t<decltype(context)>>;
+            const Workspace workspace = workspace_for<T>(context, w.device(), ConvPass::dgrad, s);
+            conv_dgrad(context, ConvDgradArgs<T, Out, W>{.shape = s,
+                                                         .grad_y = grad_compute.data<T>(),
+                                                         .w = weight.data<W>(),
+                                                         .grad_x = grad_x.data<Out>(),
+                                                         .weight_version = w.version(),
+                                                         .workspace = workspace.data(),
+                                                         .workspace_size = workspace.size()});
+        });
     return record("conv2d_dgrad", grad_x, {grad_y, w},
                   [=](const auto& grads, const Needs& needs) -> std::vector<Tensor> {
                       const Tensor& u = grads[0];
@@ -164,7 +192,7 @@ Tensor conv2d_wgrad(const Tensor& x, const Tensor& grad_y, int64_t rows, int64_t
                           grad_y.dtype());
     const Tensor x_compute = operand(x, compute), grad_compute = operand(grad_y, compute);
     Tensor grad_w = Tensor::empty(x.device(), w_shape, master_type(compute));
-    run_kernel(x_compute, [&]<class T>(auto& context) {
+    const auto run = [&]<class T>(auto& context) {
         const Workspace workspace = workspace_for<T>(context, x.device(), ConvPass::wgrad, s);
         conv_wgrad(context, ConvWgradArgs<T>{.shape = s,
                                              .x = x_compute.data<T>(),
@@ -172,7 +200,8 @@ Tensor conv2d_wgrad(const Tensor& x, const Tensor& grad_y, int64_t rows, int64_t
                                              .grad_w = grad_w.data<acc_t<T>>(),
                                              .workspace = workspace.data(),
                                              .workspace_size = workspace.size()});
-    });
+    };
+    in_layer(options, [&] { run_kernel(x_compute, run); });
     return record("conv2d_wgrad", grad_w, {x, grad_y},
                   [=](const auto& grads, const Needs& needs) -> std::vector<Tensor> {
                       const Tensor& v = grads[0];  // a weight

@@ -29,7 +29,7 @@ Parameters::Parameters(Device& device, DType dtype,
     second_ = Tensor::zeros(device, {total}, dtype);
     for (const Entry& entry : entries_) {
         tensors_.push_back(values_.slice_flat(entry.offset, entry.shape));
-        tensors_.back().set_requires_grad();
+        tensors_.back().set_requires_grad().set_name(entry.name);
     }
 }
 

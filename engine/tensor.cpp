@@ -154,6 +154,11 @@ Tensor& Tensor::set_requires_grad(bool value) {
     return *this;
 }
 
+Tensor& Tensor::set_name(std::string name) {
+    impl_->name = std::move(name);
+    return *this;
+}
+
 void Tensor::mark_changed() {
     impl_->storage->version = next_version();
 }

@@ -59,6 +59,9 @@ class Tensor {
     bool requires_grad() const { return impl_ && (impl_->leaf_requires_grad || impl_->node); }
     /// Makes this tensor a variable to differentiate by. Throws on a computed tensor.
     Tensor& set_requires_grad(bool value = true);
+    /// What errors call this leaf, e.g. a parameter's name. Not passed on to computed tensors.
+    Tensor& set_name(std::string name);
+    const std::string& name() const { return impl_->name; }
     /// The same data without history.
     Tensor detach() const;
     /// The same data under another shape with as many elements; no history is added.
@@ -90,6 +93,7 @@ class Tensor {
         int64_t size = 0;
         DType dtype = DType::f32;
         bool leaf_requires_grad = false;
+        std::string name;
         std::shared_ptr<Node> node;
         int output_index = 0;
     };

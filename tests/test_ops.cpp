@@ -33,6 +33,11 @@ TEST_CASE("ops refuse operands that do not fit, with their shapes", "[ops]") {
     expect_error([&] { mul(a, cast(a, DType::f32)); }, {"mul", "f64", "f32"});
     expect_error([&] { conv2d(image, w, {}, {}); }, {"conv2d", "2 channels", "[1,3,3,5]"});
     expect_error([&] { conv2d(image, a, {}, {}); }, {"conv2d", "[2,3]", "rank 4"});
+    Tensor named = constant(*device, {1, 7, 7, 2}, 1);
+    named.set_name("main.3.weight");
+    expect_error([&] { conv2d(image, named, {}, {}); }, {"conv2d (main.3.weight)", "[1,7,7,2]"});
+    expect_error([&] { conv2d_wgrad(image, image, 9, 9, {.layer = "main.6"}); },
+                 {"conv2d_wgrad (main.6)", "[2,9,9,2]", "larger"});
     expect_error([&] { instance_norm(image, c, c); }, {"instance_norm", "gamma", "[3]", "[2]"});
     expect_error([&] { label_concat(image, a); }, {"label_concat", "[1,4,4,2]", "[2,3]"});
     expect_error([&] { bce_with_logits(a, b); }, {"bce_with_logits", "[3,2]"});
