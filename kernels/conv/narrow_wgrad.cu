@@ -253,10 +253,12 @@ __global__ void __launch_bounds__(32 * sum_slices)
 
 }  // namespace
 
+#ifndef __CUDACC__  // a function of the host alone: from one of this file's two compilations
 int64_t narrow_wgrad_workspace(const DeviceProperties& device, const NarrowConv& conv) {
     const WgradPlan plan(conv, device.processors);
     return plan.splits * plan.weights();
 }
+#endif
 
 template <DeviceContext Device>
 void narrow_wgrad(Device& device, const NarrowWgradArgs& args) {
