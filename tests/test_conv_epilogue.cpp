@@ -111,46 +111,100 @@ TEST_CASE("the CPU's convolution has the same epilogue", "[conv]") {
     }
 }
 
+namespace {
+
+/// forward with a label bias against the textbook and the table, looked up pixel by pixel.
+template <class A, class Device>
+void check_label_bias(Device& device, const ConvShape& s) {
+    using T = typename A::T;
+    INFO(to_string(s));
+    Problem<Device, A> p(device, s);
+    const auto table = rounded<float>(uniform(s.N * s.R * s.S * s.K, 31));
+    const ConvReference exact(s, p.x, p.w, p.grad_y);
+    const auto klass = [&](int64_t i, int64_t extent) {
+        return i < s.pad ? i : i > extent - 1 - s.pad ? i - (extent - s.R) : s.pad;
+    };
+    const auto entry = [&](int64_t n, int64_t a, int64_t b, int64_t k) {
+        return table[((n * s.R + a) * s.S + b) * s.K + k];
+    };
+    const auto x = p.template in<T>(p.x), w = p.template in<T>(p.w);
+    const auto bias = p.template in<float>(table);
+    for (const bool relative : {false, true}) {
+        Sums want = exact.y;
+        for (int64_t i = 0; i < s.y_size(); ++i) {
+            const int64_t k = i % s.K, column = i / s.K % s.Q(), row = i / s.K / s.Q() % s.P();
+            const int64_t n = i / s.K / s.Q() / s.P();
+            want.add(i, entry(n, klass(row, s.H), klass(column, s.W), k));
+            if (relative) want.add(i, -entry(n, s.pad, s.pad, k));
+        }
+        auto y = device.template output<float>(s.y_size());
+        auto space = p.workspace(ConvPass::forward);
+        conv_forward(device.context, ConvForwardArgs<T, float, T>{.shape = s,
+                                                                  .x = x,
+                                                                  .w = w,
+                                                                  .label_bias = bias,
+                                                                  .label_bias_relative = relative,
+                                                                  .y = y,
+                                                                  .math = A::math,
+                                                                  .workspace = space,
+                                                                  .workspace_size = space.size()});
+        CHECK(excess_of<A, float>(y.get(), want) <= 1);
+    }
+}
+
+}  // namespace
+
 TEST_CASE("labels as a bias equal labels as planes on devices", "[conv][devices]") {
+    // Few channels in, few channels out, and neither.
+    const ConvShape few_in{
+        .N = 2, .H = 9, .W = 8, .C = 3, .K = 16, .R = 5, .S = 5, .stride = 1, .pad = 2};
+    const ConvShape few_out{
+        .N = 1, .H = 4, .W = 4, .C = 64, .K = 4, .R = 3, .S = 3, .stride = 1, .pad = 1};
+    const ConvShape neither{
+        .N = 2, .H = 4, .W = 5, .C = 6, .K = 7, .R = 3, .S = 3, .stride = 1, .pad = 1};
     for_each_accelerator([&](auto& device) {
         for_each_arithmetic([&](auto arithmetic) {
-            using A = decltype(arithmetic);
-            using T = typename A::T;
-            const ConvShape s{
-                .N = 2, .H = 9, .W = 8, .C = 3, .K = 16, .R = 5, .S = 5, .stride = 1, .pad = 2};
-            Problem<std::decay_t<decltype(device)>, A> p(device, s);
-            const auto table = rounded<float>(uniform(s.N * s.R * s.S * s.K, 31));
-            ConvReference exact(s, p.x, p.w, p.grad_y);
-            const auto klass = [&](int64_t i, int64_t extent) {
-                return i < s.pad ? i : i > extent - 1 - s.pad ? i - (extent - s.R) : s.pad;
-            };
-            const auto entry = [&](int64_t n, int64_t a, int64_t b, int64_t k) {
-                return table[((n * s.R + a) * s.S + b) * s.K + k];
-            };
-            for (const bool relative : {false, true}) {
-                Sums want = exact.y;
-                for (int64_t i = 0; i < s.y_size(); ++i) {
-                    const int64_t k = i % s.K, w = i / s.K % s.Q(), h = i / s.K / s.Q() % s.P();
-                    const int64_t n = i / s.K / s.Q() / s.P();
-                    want.add(i, entry(n, klass(h, s.H), klass(w, s.W), k));
-                    if (relative) want.add(i, -entry(n, s.pad, s.pad, k));
+            for (const ConvShape& s : {few_in, few_out, neither})
+                check_label_bias<decltype(arithmetic)>(device, s);
+        });
+    });
+}
+
+TEST_CASE("the mask or the residual may be the result itself", "[conv][devices]") {
+    const ConvShape few{
+        .N = 1, .H = 6, .W = 5, .C = 3, .K = 8, .R = 3, .S = 3, .stride = 1, .pad = 1};
+    for_each_accelerator([&](auto& device) {
+        for_each_type([&](auto type) {
+            using T = decltype(type);
+            for (const ConvShape& s : {kShared, kUnshared, few})
+                for (const bool as_mask : {false, true}) {
+                    INFO(to_string(s) << (as_mask ? ", mask" : ", residual"));
+                    const auto before = to<T>(uniform(s.y_size(), 41));
+                    const auto x = device.input(to<T>(uniform(s.x_size(), 42)));
+                    const auto w = device.input(to<T>(uniform(s.w_size(), 43)));
+                    const auto other = device.input(before);
+                    const auto run = [&](auto& y, const T* operand) {
+                        auto space = device.template output<float>(
+                            conv_workspace<T>(device.context.properties(), ConvPass::forward, s));
+                        ConvEpilogue<T> e;
+                        if (as_mask)
+                            e.mask = operand, e.mask_slope = 0.5f;
+                        else
+                            e.residual = operand;
+                        conv_forward(device.context,
+                                     ConvForwardArgs<T, T, T>{.shape = s,
+                                                              .x = x,
+                                                              .w = w,
+                                                              .epilogue = e,
+                                                              .y = y,
+                                                              .workspace = space,
+                                                              .workspace_size = space.size()});
+                        return y.get();
+                    };
+                    auto apart = device.template output<T>(s.y_size());
+                    auto in_place = device.output(before);
+                    CHECK(run(in_place, in_place) == run(apart, other));
                 }
-                auto y = device.template output<float>(s.y_size());
-                auto space = p.workspace(ConvPass::forward);
-                const auto x = p.template in<T>(p.x), w = p.template in<T>(p.w);
-                const auto bias = p.template in<float>(table);
-                conv_forward(device.context,
-                             ConvForwardArgs<T, float, T>{.shape = s,
-                                                          .x = x,
-                                                          .w = w,
-                                                          .label_bias = bias,
-                                                          .label_bias_relative = relative,
-                                                          .y = y,
-                                                          .math = A::math,
-                                                          .workspace = space,
-                                                          .workspace_size = space.size()});
-                CHECK(excess_of<A, float>(y.get(), want) <= 1);
-            }
         });
     });
 }

@@ -141,6 +141,9 @@ TEST_CASE("devices refuse convolutions that they cannot run", "[conv][devices]")
     args.label_bias = nullptr;
     args.shape.N = 1 << 22, args.shape.H = 64;
     expect_error(run, {"conv_forward", "2^31", "[4194304,64,11,8]"});
+    const ConvShape wraps{.N = 1 << 16, .H = 1 << 16, .W = 1 << 16, .C = 1 << 16};  // 2^64 elements
+    expect_error([&] { conv_workspace<bf16>(sim.properties(), ConvPass::wgrad, wraps); },
+                 {"conv_wgrad", "2^31"});
 }
 
 TEST_CASE("plans fill the processors", "[conv]") {
@@ -156,6 +159,10 @@ TEST_CASE("plans fill the processors", "[conv]") {
         CHECK(plan(pass, residual) == ConvPlan{ConvTile::large, 1});  // 256 tiles, two a processor
     CHECK(plan(ConvPass::wgrad, residual).shares > 4);                // 36 tiles, 16384 pixels
     CHECK(plan(ConvPass::forward, d6).shares > 1);                    // 32 small tiles
+    // 64 filters fill no tile of 128 rows.
+    const ConvShape thin{
+        .N = 16, .H = 64, .W = 64, .C = 64, .K = 64, .R = 3, .S = 3, .stride = 1, .pad = 1};
+    CHECK(plan(ConvPass::wgrad, thin).tile == ConvTile::small);
     CHECK(conv_product(ConvPass::dgrad, d6).phases == 4);
     CHECK(conv_product(ConvPass::dgrad, d6).depth == 4 * 2048);
 }

@@ -317,7 +317,8 @@ TEST_CASE("wgmma and mma.sync agree on whole layers", "[wgmma][conv][devices]") 
             const auto y = [&](ConvWgmma wgmma) {
                 return gpu.template forward<bf16>(wgmma, epilogue);
             };
-            CHECK(max_error(y(ConvWgmma::always), y(ConvWgmma::never)) < 0x1p-8);
+            CHECK(max_error(y(ConvWgmma::always), y(ConvWgmma::never)) <
+                  0x1p-7);  // one rounding of the largest
             const auto grad_x = [&](ConvWgmma wgmma) { return gpu.template dgrad<float>(wgmma); };
             CHECK(max_error(grad_x(ConvWgmma::always), grad_x(ConvWgmma::never)) < 1e-5);
         }

@@ -42,14 +42,26 @@ void check_label_bias_conv(const ConvShape& s, bool epilogue) {
     check_label_bias(op, label_bias_shape(s));
 }
 
+void check_conv_extents(ConvPass pass, const ConvShape& s) {
+    const char* op = to_string(pass);
+    check_conv_shape(op, s);
+    constexpr int64_t most = (int64_t{1} << 31) - 256;
+    const auto few = [&](std::initializer_list<int64_t> extents) {
+        double product = 1;  // which cannot overflow
+        for (int64_t extent : extents) product *= double(extent);
+        return product < double(most);
+    };
+    require(
+        few({s.N, s.H, s.W, s.C}) && few({s.K, s.R, s.S, s.C}) && few({s.N, s.P(), s.Q(), s.K}) &&
+            std::max({s.H + 2 * s.pad, s.W + 2 * s.pad, s.stride}) < most,
+        op, "tensors and padded extents must have less than 2^31 - 256 elements: {}", to_string(s));
+}
+
 void check_conv_device(ConvPass pass, const ConvShape& s,
                        std::initializer_list<ConvPointer> pointers, int64_t needed,
                        const float* workspace, int64_t given) {
     const char* op = to_string(pass);
-    check_conv_shape(op, s);
-    constexpr int64_t most = int64_t{1} << 31;
-    require(std::max({s.x_size(), s.w_size(), s.y_size()}) < most, op,
-            "tensors must have less than 2^31 elements: {}", to_string(s));
+    check_conv_extents(pass, s);
     for (const ConvPointer& p : pointers) {
         require(p.address || p.optional, op, "{} is null: {}", p.name, to_string(s));
         require(reinterpret_cast<uintptr_t>(p.address) % p.alignment == 0, op,

@@ -36,9 +36,12 @@ ConvPointer optional(const char* name, const T* p) {
     return {name, p, alignof(T), true};
 }
 
-/// Throws Error for what no device kernel takes: impossible extents, tensors of 2^31 elements and
-/// more, pointers that are null or not aligned to their type, less than `needed` floats of
-/// workspace.
+/// Throws Error if a shape is impossible or too large for the devices' indices of 32 bits: tensors
+/// and padded images of almost 2^31 elements (a tile may reach over the end).
+void check_conv_extents(ConvPass pass, const ConvShape& shape);
+
+/// Throws Error for what no device kernel takes: such extents, pointers that are null or not
+/// aligned to their type, less than `needed` floats of workspace.
 void check_conv_device(ConvPass pass, const ConvShape& shape,
                        std::initializer_list<ConvPointer> pointers, int64_t needed,
                        const float* workspace, int64_t given);

@@ -40,7 +40,7 @@ std::string to_string(const ConvShape& shape);
 /// stays the same for the same pointer.
 ///
 /// On a device: T = float, bf16; Out as above. Weights are W = T, which for bf16 is a copy that the
-/// caller rounds (Adam writes one). Tensors have less than 2^31 elements. The caller provides
+/// caller rounds (Adam writes one). Tensors have less than 2^31 - 256 elements. The caller provides
 /// conv_workspace(...) floats; nothing is kept between calls.
 enum class ConvPass { forward, dgrad, wgrad };
 const char* to_string(ConvPass pass);

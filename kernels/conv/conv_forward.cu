@@ -47,6 +47,15 @@ void gemm_forward(ThisDevice& device, const ConvForwardArgs<T, Out, T>& args) {
                                 });
 }
 
+template <class T, class Out>
+void add_label_bias(ThisDevice& device, const ConvForwardArgs<T, Out, T>& args) {
+    if (args.label_bias)
+        label_bias_forward(device, LabelBiasForwardArgs<Out>{.shape = label_bias_shape(args.shape),
+                                                             .table = args.label_bias,
+                                                             .relative = args.label_bias_relative,
+                                                             .y = args.y});
+}
+
 /// By the kernels for few channels, with the label bias; false if they do not take the shape.
 template <class T, class Out>
 bool narrow_forward(ThisDevice& device, const ConvForwardArgs<T, Out, T>& args) {
@@ -64,12 +73,12 @@ bool narrow_forward(ThisDevice& device, const ConvForwardArgs<T, Out, T>& args) 
                                               .y = args.y});
             return true;
         }
-        if (args.label_bias) return false;
         narrow_output(device, NarrowOutputArgs<Out>{.conv = *conv,
                                                     .grad_y = args.x,
                                                     .w = args.w,
                                                     .epilogue = args.epilogue,
                                                     .grad_x = args.y});
+        add_label_bias(device, args);
         return true;
     }
     return false;
@@ -90,11 +99,7 @@ void conv_forward(Device& device, const ConvForwardArgs<T, Out, T>& args) {
         args.workspace, args.workspace_size);
     if (narrow_forward(device, args)) return;
     gemm_forward(device, args);
-    if (args.label_bias)
-        label_bias_forward(device, LabelBiasForwardArgs<Out>{.shape = label_bias_shape(args.shape),
-                                                             .table = args.label_bias,
-                                                             .relative = args.label_bias_relative,
-                                                             .y = args.y});
+    add_label_bias(device, args);
 }
 template void conv_forward(ThisDevice&, const ConvForwardArgs<float, float, float>&);
 template void conv_forward(ThisDevice&, const ConvForwardArgs<bf16, bf16, bf16>&);

@@ -5,8 +5,9 @@ namespace sg {
 namespace {
 
 bool narrow(const ConvShape& s) {
-    return s.C <= 4 && s.K % 8 == 0 && s.R <= 7 && s.S <= 7 && s.pad < s.R && s.pad < s.S &&
-           (s.stride == 1 || s.stride == 2);
+    constexpr int64_t most = 64 * 65535;  // a grid's y counts slices of 64 channels
+    return s.C <= 4 && s.K % 8 == 0 && s.K <= most && s.R <= 7 && s.S <= 7 && s.pad < s.R &&
+           s.pad < s.S && (s.stride == 1 || s.stride == 2);
 }
 
 /// The stride-1 convolution whose dgrad is the fprop of s. Its pads are R-1-pad and S-1-pad: one

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/common/piece.h"
+#include "kernels/conv/check.h"
 #include "kernels/conv/narrow.h"
 
 namespace sg {
@@ -18,7 +19,7 @@ ConvProduct conv_product(ConvPass pass, const ConvShape& s) {
             return {.m = s.N * up(s.H) * up(s.W),
                     .n = s.C,
                     .depth = up(s.R) * up(s.S) * s.K,
-                    .phases = int(s.stride * s.stride)};
+                    .phases = int(std::min(s.stride, s.H) * std::min(s.stride, s.W))};
         case ConvPass::wgrad:
             break;
     }
@@ -88,7 +89,7 @@ ConvPlan conv_plan(const DeviceProperties& device, ConvPass pass, const ConvShap
     best.clocks = std::numeric_limits<double>::infinity();
     for (TileFacts t : tile_facts) {
         if (!available(t.tile, arithmetic, vectors)) continue;
-        if (pass == ConvPass::wgrad) std::swap(t.m, t.n);
+        if (pass == ConvPass::wgrad && t.tile == ConvTile::thin) std::swap(t.m, t.n);
         for (int64_t shares = 1; shares <= std::min(most_shares, depth_tiles); shares *= 2) {
             if (shares > 1 && double(shares * p.m * p.n * p.phases) > most_partials) break;
             const double clocks = model_clocks(device, p, t, shares, arithmetic);
@@ -104,7 +105,7 @@ ConvPlan conv_plan(const DeviceProperties& device, ConvPass pass, const ConvShap
 template <class T>
 int64_t conv_workspace(const DeviceProperties& device, ConvPass pass, const ConvShape& s,
                        ConvMath math) {
-    check_conv_shape(to_string(pass), s);
+    check_conv_extents(pass, s);
     if (sizeof(T) == sizeof(bf16))
         if (const auto conv = narrow_conv(s))
             return pass == ConvPass::wgrad ? narrow_wgrad_workspace(device, *conv) : 0;

@@ -7,15 +7,6 @@ namespace sg {
 
 namespace {
 
-/// What the versions below production ask for beyond what a device asks for.
-void check_ladder(ConvPass pass, const ConvShape& s) {
-    check_conv_device(pass, s, {}, 0, nullptr, 0);
-    constexpr int64_t most = (int64_t{1} << 31) - 256;  // a tile may reach over the end
-    const int64_t columns = s.R * s.S * s.C;
-    require(std::max({s.H + 2 * s.pad, s.W + 2 * s.pad, s.stride, columns}) < most, to_string(pass),
-            "the ladder's versions count in 32 bits: {}", to_string(s));
-}
-
 [[noreturn]] void no_version(ConvPass pass, int version) {
     throw Error(to_string(pass), fmt::format("there is no version {}, only 1 to {}", version,
                                              conv_ladder(pass).size()));
@@ -52,7 +43,7 @@ void conv_forward_version(Device& device, int version, const ConvForwardArgs<T, 
         production.wgmma = chosen(device, ConvPass::forward, args, version == 7);
         return conv_forward(device, production);
     }
-    check_ladder(ConvPass::forward, args.shape);
+    check_conv_extents(ConvPass::forward, args.shape);
     require(!args.label_bias, "conv_forward", "version {} knows no label bias", version);
     const ConvForwardLadder<T> a(args);
     switch (version) {
@@ -77,7 +68,7 @@ void conv_dgrad_version(Device& device, int version, const ConvDgradArgs<T, Out,
         production.wgmma = chosen(device, ConvPass::dgrad, args, version == 3);
         return conv_dgrad(device, production);
     }
-    check_ladder(ConvPass::dgrad, args.shape);
+    check_conv_extents(ConvPass::dgrad, args.shape);
     if (version != 1) no_version(ConvPass::dgrad, version);
     launch_conv_dgrad_v1(device, ConvDgradLadder<T>{ConvExtents(args.shape), args.grad_y, args.w,
                                                     conv_result(args.epilogue, args.grad_x)});
@@ -86,7 +77,7 @@ void conv_dgrad_version(Device& device, int version, const ConvDgradArgs<T, Out,
 template <DeviceContext Device, class T>
 void conv_wgrad_version(Device& device, int version, const ConvWgradArgs<T>& args) {
     if (version == 2) return conv_wgrad(device, args);
-    check_ladder(ConvPass::wgrad, args.shape);
+    check_conv_extents(ConvPass::wgrad, args.shape);
     if (version != 1) no_version(ConvPass::wgrad, version);
     launch_conv_wgrad_v1(
         device, ConvWgradLadder<T>{ConvExtents(args.shape), args.x, args.grad_y, args.grad_w});
