@@ -376,7 +376,7 @@ TEST_CASE("narrow convolutions' inner loops have no bank conflicts", "[narrow_co
         CHECK(launches[0].shared_loads.conflicts == 0);
         CHECK(launches[1].shared_stores.conflicts == 0);
         // Where pixels of grad_x have fewer taps, the recorder takes two instructions for one.
-        CHECK(launches[1].shared_loads.conflicts < launches[1].shared_loads.wavefronts / 10);
+        CHECK(launches[1].shared_loads.conflicts < launches[1].shared_loads.wavefronts / 4);
         // The block's sums are read across, once.
         const auto blocks = int64_t(launches[2].grid.count());
         CHECK(launches[2].shared_loads.conflicts <= 2 * blocks * s.w_size() / 32);

@@ -120,7 +120,8 @@ __device__ void combine(const OutputPlan& plan, const OutputPlace& at, int h, Sh
     const int items = plan.by_items.divisor() * stride * Shape::exchanged;
     for (int i = int(threadIdx.x); i < items; i += int(blockDim.x)) {
         int part = i;
-        const int w = at.columns.w0 + plan.by_items.split(part) * stride + part % stride;
+        const int item = plan.by_items.split(part);
+        const int w = at.columns.w0 + item * stride + part % stride;
         const int slot = part / stride, row = h + slot;
         if (w >= at.columns.w1 || row < at.h0 || row >= at.h1) continue;
         Vec<float, 4> v{};
