@@ -1,16 +1,8 @@
 #pragma once
 
-#include "kernels/conv/conv.h"
+#include "kernels/conv/conv_call.h"
 
 namespace sg {
-
-/// How a device multiplies, by type and ConvMath.
-enum class ConvArithmetic { f32, tf32, bf16 };
-template <class T>
-constexpr ConvArithmetic conv_arithmetic(ConvMath math) {
-    if (sizeof(T) == 2) return ConvArithmetic::bf16;
-    return math == ConvMath::tf32 ? ConvArithmetic::tf32 : ConvArithmetic::f32;
-}
 
 /// A pass as a matrix product [m][depth] x [depth][n]; `phases` products of the same size for dgrad
 /// with a stride (the largest, where the phases differ).

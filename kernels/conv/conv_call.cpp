@@ -1,0 +1,27 @@
+#include "kernels/conv/conv_call.h"
+
+#include <fmt/format.h>
+
+namespace sg {
+
+const char* to_string(ConvArithmetic arithmetic) {
+    switch (arithmetic) {
+        case ConvArithmetic::f32:
+            return "f32";
+        case ConvArithmetic::tf32:
+            return "tf32";
+        case ConvArithmetic::bf16:
+            break;
+    }
+    return "bf16";
+}
+
+std::string to_string(const ConvCall& call) {
+    std::string text = fmt::format("{} {}{} {}", to_string(call.pass), to_string(call.arithmetic),
+                                   call.wide_result ? " to f32" : "", to_string(call.shape));
+    if (call.bias) text += " bias";
+    if (call.slope != 1) text += fmt::format(" slope {}", call.slope);
+    return text;
+}
+
+}  // namespace sg
