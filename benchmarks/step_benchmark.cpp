@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "engine/processor.h"
 #include "kernels/common/philox.h"
 
 namespace sg {

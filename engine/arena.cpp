@@ -7,11 +7,6 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
-#define SG_POISON(pointer, bytes) __asan_poison_memory_region(pointer, bytes)
-#define SG_UNPOISON(pointer, bytes) __asan_unpoison_memory_region(pointer, bytes)
-#else
-#define SG_POISON(pointer, bytes) ((void)0)
-#define SG_UNPOISON(pointer, bytes) ((void)0)
 #endif
 
 namespace sg {
@@ -20,8 +15,16 @@ namespace {
 
 #if defined(__SANITIZE_ADDRESS__)
 constexpr size_t red_zone = Arena::alignment;  // so that an overrun meets poisoned memory
+void poison(const BlockSource& source, void* memory, size_t bytes) {
+    if (source.on_host()) __asan_poison_memory_region(memory, bytes);
+}
+void unpoison(const BlockSource& source, void* memory, size_t bytes) {
+    if (source.on_host()) __asan_unpoison_memory_region(memory, bytes);
+}
 #else
 constexpr size_t red_zone = 0;
+void poison(const BlockSource&, void*, size_t) {}
+void unpoison(const BlockSource&, void*, size_t) {}
 #endif
 
 size_t round_up(size_t bytes) {
@@ -29,29 +32,65 @@ size_t round_up(size_t bytes) {
            Arena::alignment;
 }
 
+class HostBlocks : public BlockSource {
+  public:
+    void* allocate(size_t bytes) override {
+        void* block = std::aligned_alloc(Arena::alignment, bytes);
+        if (!block)
+            throw Error("arena", fmt::format("the system refused {} MiB", bytes >> 20),
+                        "a smaller batch or image size needs less");
+        return block;
+    }
+    void release(void* block, size_t) noexcept override { std::free(block); }
+    bool on_host() const override { return true; }
+};
+
+class ImaginaryBlocks : public BlockSource {
+  public:
+    void* allocate(size_t bytes) override {
+        void* block = reinterpret_cast<void*>(next_);
+        next_ += bytes + gap;
+        return block;
+    }
+    void release(void*, size_t) noexcept override {}
+
+  private:
+    // Addresses that no process is given: touching one ends the program at once.
+    static constexpr uintptr_t first = uintptr_t{1} << 60, gap = uintptr_t{1} << 30;
+    uintptr_t next_ = first;
+};
+
 }  // namespace
 
-Arena::Arena(size_t block_bytes) : block_bytes_(block_bytes) {}
+std::unique_ptr<BlockSource> host_blocks() {
+    return std::make_unique<HostBlocks>();
+}
+std::unique_ptr<BlockSource> imaginary_blocks() {
+    return std::make_unique<ImaginaryBlocks>();
+}
+
+Arena::Arena(size_t block_bytes, std::unique_ptr<BlockSource> source)
+    : source_(std::move(source)), block_bytes_(block_bytes) {}
 
 Arena::~Arena() {
-    for (void* block : blocks_) std::free(block);
+    for (const auto& [block, bytes] : blocks_) source_->release(block, bytes);
 }
 
 Arena::Pieces::iterator Arena::add_block(size_t bytes) {
     const size_t size = std::max(round_up(bytes), block_bytes_);
-    void* block = std::aligned_alloc(alignment, size);
-    if (!block)
-        throw Error("arena",
-                    fmt::format("the system refused {} MiB; {} MiB are in use for tensors",
-                                size >> 20, in_use_ >> 20),
-                    "a smaller batch or image size needs less");
-    blocks_.push_back(block);
+    void* block = source_->allocate(size);
+    blocks_.emplace_back(block, size);
     reserved_ += size;
-    SG_POISON(block, size);
+    poison(*source_, block, size);
     const auto it =
         pieces_.emplace(static_cast<char*>(block), Piece{size, true, blocks_.size()}).first;
     free_.emplace(size, it->first);
     return it;
+}
+
+void Arena::reserve(size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    add_block(bytes);
 }
 
 void* Arena::allocate(size_t bytes) {
@@ -69,12 +108,12 @@ void* Arena::allocate(size_t bytes) {
     piece->second.free = false;
     in_use_ += size;
     peak_ = std::max(peak_, in_use_);
-    SG_UNPOISON(piece->first, bytes);
+    unpoison(*source_, piece->first, bytes);
     return piece->first;
 }
 
 void Arena::mark_free(Pieces::iterator piece) {
-    SG_POISON(piece->first, piece->second.bytes);
+    poison(*source_, piece->first, piece->second.bytes);
     in_use_ -= piece->second.bytes;
     piece->second.free = true;
     const auto absorb_next = [this](Pieces::iterator left) {
@@ -119,6 +158,11 @@ size_t Arena::peak_bytes() const {
 size_t Arena::reserved_bytes() const {
     const std::lock_guard lock(mutex_);
     return reserved_;
+}
+
+size_t Arena::block_count() const {
+    const std::lock_guard lock(mutex_);
+    return blocks_.size();
 }
 
 }  // namespace sg

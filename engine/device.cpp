@@ -1,11 +1,37 @@
 #include "engine/device.h"
 
+#include <algorithm>
 #include <cstring>
-#include <fstream>
 
-#include <dnnl.hpp>
+#include "kernels/common/error.h"
+#include "kernels/conv/choice/dispatch.h"
 
 namespace sg {
+
+namespace {
+
+template <class... Cases>
+struct Overloaded : Cases... {
+    using Cases::operator()...;
+};
+
+/// The contexts whose memory is the host's.
+template <class Context>
+concept OnHost = std::same_as<Context, CpuContext> || std::same_as<Context, SimContext>;
+
+#ifdef SG_CUDA_ENABLED
+class GpuBlocks : public BlockSource {
+  public:
+    explicit GpuBlocks(CudaContext& context) : context_(context) {}
+    void* allocate(size_t bytes) override { return context_.allocate(bytes); }
+    void release(void* block, size_t) noexcept override { context_.release(block); }
+
+  private:
+    CudaContext& context_;
+};
+#endif
+
+}  // namespace
 
 std::unique_ptr<Device> Device::cpu(int threads) {
     return std::unique_ptr<Device>(new Device("cpu", std::in_place_type<CpuContext>, threads));
@@ -15,61 +41,120 @@ std::unique_ptr<Device> Device::sim(const SimOptions& options) {
     return std::unique_ptr<Device>(new Device("sim", std::in_place_type<SimContext>, options));
 }
 
+#ifdef SG_CUDA_ENABLED
+std::unique_ptr<Device> Device::cuda(int gpu) {
+    return std::unique_ptr<Device>(new Device("cuda", std::in_place_type<CudaContext>, gpu));
+}
+std::string Device::cuda_unavailable() {
+    return CudaContext::unavailable();
+}
+#else
+std::unique_ptr<Device> Device::cuda(int) {
+    throw Error("cuda", cuda_unavailable(),
+                "configure with -DSG_CUDA=ON (needs the CUDA Toolkit), or use --device cpu");
+}
+std::string Device::cuda_unavailable() {
+    return "built without CUDA";
+}
+#endif
+
+std::unique_ptr<Device> Device::planning(const DeviceProperties& properties) {
+    const auto own = [properties](const ConvCall& call) {
+        return sg::conv_workspace(properties, call);
+    };
+    return std::unique_ptr<Device>(new Device("planning", std::in_place_type<PlanningContext>,
+                                              PlanningContext{properties, own, {}}));
+}
+
+std::unique_ptr<Device> Device::planning_for(Device& device) {
+    const auto its = [&device](const ConvCall& call) { return device.conv_workspace(call); };
+    return std::unique_ptr<Device>(new Device("planning", std::in_place_type<PlanningContext>,
+                                              PlanningContext{device.properties(), its, {}}));
+}
+
+std::unique_ptr<BlockSource> Device::blocks() {
+    if (only_plans()) return imaginary_blocks();
+#ifdef SG_CUDA_ENABLED
+    if (auto* gpu = std::get_if<CudaContext>(&context_)) return std::make_unique<GpuBlocks>(*gpu);
+#endif
+    return host_blocks();
+}
+
 int Device::threads() const {
-    return std::visit([](const auto& context) { return context.threads(); }, context_);
+    return std::visit(
+        []<class Context>(const Context& context) {
+            if constexpr (OnHost<Context>)
+                return context.threads();
+            else
+                return 1;
+        },
+        context_);
+}
+
+DeviceProperties Device::properties() const {
+    return std::visit(Overloaded{[](const CpuContext&) { return DeviceProperties{}; },
+                                 [](const PlanningContext& plan) { return plan.properties; },
+                                 [](const auto& context) { return context.properties(); }},
+                      context_);
+}
+
+int64_t Device::conv_workspace(const ConvCall& call) {
+    return std::visit(Overloaded{[](CpuContext&) { return int64_t{0}; },
+                                 [&](PlanningContext& plan) {
+                                     if (std::find(plan.calls.begin(), plan.calls.end(), call) ==
+                                         plan.calls.end())
+                                         plan.calls.push_back(call);
+                                     return plan.workspace(call);
+                                 },
+                                 [&](auto& context) { return chosen_workspace(context, call); }},
+                      context_);
+}
+
+const std::vector<ConvCall>& Device::planned_convolutions() const {
+    return std::get<PlanningContext>(context_).calls;
+}
+
+Device::Memory Device::memory() const {
+#ifdef SG_CUDA_ENABLED
+    if (const auto* gpu = std::get_if<CudaContext>(&context_)) {
+        const auto [free, total] = gpu->memory();
+        return {free, total};
+    }
+#endif
+    return {};
 }
 
 void Device::upload(void* to, const void* from, size_t bytes) {
-    std::memcpy(to, from, bytes);
+    std::visit(
+        Overloaded{[](PlanningContext&) {}, [&](OnHost auto&) { std::memcpy(to, from, bytes); },
+                   [&](auto& gpu) { gpu.upload(to, from, bytes); }},
+        context_);
 }
+
 void Device::download(void* to, const void* from, size_t bytes) {
-    std::memcpy(to, from, bytes);
+    std::visit(Overloaded{[&](PlanningContext&) { std::memset(to, 0, bytes); },
+                          [&](OnHost auto&) { std::memcpy(to, from, bytes); },
+                          [&](auto& gpu) { gpu.download(to, from, bytes); }},
+               context_);
 }
+
 void Device::copy(void* to, const void* from, size_t bytes) {
-    std::memcpy(to, from, bytes);
+    std::visit(
+        Overloaded{[](PlanningContext&) {}, [&](OnHost auto&) { std::memcpy(to, from, bytes); },
+                   [&](auto& gpu) { gpu.copy(to, from, bytes); }},
+        context_);
 }
+
 void Device::zero(void* to, size_t bytes) {
-    std::memset(to, 0, bytes);
+    std::visit(Overloaded{[](PlanningContext&) {}, [&](OnHost auto&) { std::memset(to, 0, bytes); },
+                          [&](auto& gpu) { gpu.zero(to, bytes); }},
+               context_);
 }
 
-std::string cpu_model_name() {
-    std::ifstream info("/proc/cpuinfo");
-    for (std::string line; std::getline(info, line);)
-        if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-    return "unknown processor";
-}
-
-std::string cpu_isa_name() {
-    switch (dnnl::get_effective_cpu_isa()) {
-        case dnnl::cpu_isa::sse41:
-            return "SSE4.1";
-        case dnnl::cpu_isa::avx:
-            return "AVX";
-        case dnnl::cpu_isa::avx2:
-            return "AVX2";
-        case dnnl::cpu_isa::avx2_vnni:
-            return "AVX2 VNNI";
-        case dnnl::cpu_isa::avx512_core:
-            return "AVX-512";
-        case dnnl::cpu_isa::avx512_core_vnni:
-            return "AVX-512 VNNI";
-        case dnnl::cpu_isa::avx512_core_bf16:
-            return "AVX-512 BF16";
-        case dnnl::cpu_isa::avx512_core_amx:
-            return "AMX BF16";
-        default:
-            return "oneDNN's default";
-    }
-}
-
-Bf16Support cpu_bf16_support() {
-    // The enumeration is a bit mask that grows with the instruction set.
-    const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
-    const auto has = [isa](dnnl::cpu_isa needed) {
-        return (isa & static_cast<unsigned>(needed)) == static_cast<unsigned>(needed);
-    };
-    if (has(dnnl::cpu_isa::avx512_core_bf16)) return Bf16Support::native;
-    return has(dnnl::cpu_isa::avx512_core) ? Bf16Support::emulated : Bf16Support::none;
+void Device::synchronize() {
+    std::visit(Overloaded{[](PlanningContext&) {}, [](CpuContext&) {},
+                          [](auto& context) { context.synchronize(); }},
+               context_);
 }
 
 }  // namespace sg

@@ -1,15 +1,29 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "engine/arena.h"
 #include "kernels/common/context.h"
+#include "kernels/conv/conv_call.h"
 #include "kernels/sim/sim_context.h"
+#ifdef SG_CUDA_ENABLED
+#include "kernels/cuda/cuda_context.h"
+#endif
 
 namespace sg {
+
+/// What takes the place of a context on a device that only plans: nothing runs on it.
+struct PlanningContext {
+    DeviceProperties properties;
+    /// Floats of workspace for a call, as on the device that is planned for.
+    std::function<int64_t(const ConvCall&)> workspace;
+    std::vector<ConvCall> calls;  ///< each convolution once, in the order of the first call
+};
 
 /// Where tensors live and kernels run. Must outlive its tensors. Used by one thread at a time.
 class Device {
@@ -18,32 +32,72 @@ class Device {
     static std::unique_ptr<Device> cpu(int threads = 0);
     /// The simulated device: the CUDA kernels, thread by thread (docs/sim.md). For tests: slow.
     static std::unique_ptr<Device> sim(const SimOptions& options = {});
+    /// A GPU, by its number. Throws Error("cuda") with the reason if it cannot be used.
+    static std::unique_ptr<Device> cuda(int gpu = 0);
+    /// Why cuda() would throw: no driver, no GPU, or a build without CUDA; empty if it would not.
+    static std::string cuda_unavailable();
+    /// A device for finding out what a computation will need: its tensors have addresses but no
+    /// memory, its kernels do nothing, what is downloaded from it is zero. arena().peak_bytes() is
+    /// what a device of these properties would have used. The workspaces are those of our own
+    /// convolutions.
+    static std::unique_ptr<Device> planning(const DeviceProperties& properties);
+    /// The same for `device` (sim or cuda), with the workspaces of its chosen convolutions.
+    static std::unique_ptr<Device> planning_for(Device& device);
 
-    /// Calls body(context) with the context that this device's kernels take.
+    /// Calls body(context) with the context that this device's kernels take, unless it only plans.
     template <class Body>
-    decltype(auto) run(Body&& body) {
-        return std::visit(std::forward<Body>(body), context_);
+    void run(Body&& body) {
+        std::visit(
+            [&]<class Context>(Context& context) {
+                if constexpr (!std::is_same_v<Context, PlanningContext>) body(context);
+            },
+            context_);
     }
 
     Arena& arena() { return arena_; }
-    const std::string& name() const { return name_; }  ///< "cpu" or "sim"
+    const std::string& name() const { return name_; }  ///< "cpu", "sim", "cuda" or "planning"
     bool is_cpu() const { return std::holds_alternative<CpuContext>(context_); }
-    int threads() const;  ///< of the processor, that kernels run on
+    bool only_plans() const { return std::holds_alternative<PlanningContext>(context_); }
+    /// Whether kernels go on after the call that launched them: a download waits for them.
+    bool runs_ahead() const { return name_ == "cuda"; }
+    int threads() const;  ///< of the processor, that kernels run on; 1 if they do not
+    /// What launchers see; of the processor, nothing.
+    DeviceProperties properties() const;
 
-    /// All that the host does with the device's memory, in the order of kernels: a device whose
-    /// memory is not the host's changes these four (and where the arena takes its blocks from).
+    /// Floats of workspace that a convolution needs here: none on the CPU.
+    int64_t conv_workspace(const ConvCall& call);
+    /// The convolutions asked for so far on a device that plans.
+    const std::vector<ConvCall>& planned_convolutions() const;
+
+    struct Memory {
+        size_t free = 0, total = 0;  ///< bytes
+    };
+    /// Of a GPU; zero for devices in the host's memory.
+    Memory memory() const;
+
+    /// All that the host does with the device's memory, in the order of kernels. Host memory may be
+    /// reused on return; download waits for the kernels before it.
     void upload(void* to, const void* from, size_t bytes);
     void download(void* to, const void* from, size_t bytes);
     void copy(void* to, const void* from, size_t bytes);
     void zero(void* to, size_t bytes);
+    void synchronize();  ///< waits for all kernels; throws Error if one failed
 
   private:
-    template <class Context, class... Arguments>
-    Device(std::string name, std::in_place_type_t<Context> context, Arguments&&... arguments)
-        : name_(std::move(name)), context_(context, std::forward<Arguments>(arguments)...) {}
+#ifdef SG_CUDA_ENABLED
+    using Context = std::variant<PlanningContext, CpuContext, SimContext, CudaContext>;
+#else
+    using Context = std::variant<PlanningContext, CpuContext, SimContext>;
+#endif
+    template <class Kind, class... Arguments>
+    Device(std::string name, std::in_place_type_t<Kind> kind, Arguments&&... arguments)
+        : name_(std::move(name)),
+          context_(kind, std::forward<Arguments>(arguments)...),
+          arena_(Arena::default_block, blocks()) {}
+    std::unique_ptr<BlockSource> blocks();
 
     std::string name_;
-    std::variant<CpuContext, SimContext> context_;
+    Context context_;
     Arena arena_;
 };
 
@@ -63,13 +117,5 @@ class DeviceBytes {
     Device* device_;
     void* data_;
 };
-
-/// What the processor calls itself, e.g. "Intel(R) Xeon(R) Processor".
-std::string cpu_model_name();
-/// The widest vector extension that convolutions will use, as oneDNN reports it.
-std::string cpu_isa_name();
-/// Whether bf16 convolution runs in hardware, or at all.
-enum class Bf16Support { none, emulated, native };
-Bf16Support cpu_bf16_support();
 
 }  // namespace sg

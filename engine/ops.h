@@ -52,6 +52,8 @@ struct ConvOptions {
     std::optional<DType> compute = {};
     /// Type of the result, default: `compute`. f32 from bf16 keeps the unrounded sums.
     std::optional<DType> out = {};
+    /// How devices multiply f32 (kernels/conv/conv.h). Derivatives carry it on.
+    ConvMath math = ConvMath::strict;
     /// The layer, for errors; default: the weight's name. Derivatives carry it on.
     std::string layer = {};
 };

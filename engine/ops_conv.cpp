@@ -93,22 +93,27 @@ Tensor weight_operand(const Tensor& w, DType compute) {
 template <class T, class Context>
 using WeightType = std::conditional_t<std::is_same_v<Context, CpuContext>, acc_t<T>, T>;
 
-/// What a device's kernel needs for its partial sums; nothing on the CPU.
+/// What a device needs for a pass besides the operands; nothing on the CPU.
 struct Workspace {
-    Tensor memory;
+    Workspace(Device& device, ConvPass pass, const ConvShape& shape, const ConvOptions& options,
+              DType compute, DType out, bool bias = false) {
+        const ConvArithmetic arithmetic = compute == DType::bf16           ? ConvArithmetic::bf16
+                                          : options.math == ConvMath::tf32 ? ConvArithmetic::tf32
+                                                                           : ConvArithmetic::f32;
+        in_layer(options, [&] {
+            const int64_t floats = device.conv_workspace({.pass = pass,
+                                                          .shape = shape,
+                                                          .arithmetic = arithmetic,
+                                                          .wide_result = out != compute,
+                                                          .bias = bias});
+            if (floats > 0) memory = Tensor::empty(device, {floats}, DType::f32);
+        });
+    }
     float* data() const { return memory ? memory.data<float>() : nullptr; }
     int64_t size() const { return memory ? memory.size() : 0; }
+
+    Tensor memory;
 };
-template <class T, class Context>
-Workspace workspace_for(const Context& context, Device& device, ConvPass pass,
-                        const ConvShape& shape) {
-    Workspace workspace;
-    if constexpr (DeviceContext<Context>) {
-        const int64_t floats = conv_workspace<T>(context.properties(), pass, shape);
-        if (floats > 0) workspace.memory = Tensor::empty(device, {floats}, DType::f32);
-    }
-    return workspace;
-}
 
 }  // namespace
 
@@ -121,9 +126,9 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOp
     if (bias) detail::require_shape("conv2d", "bias", bias, {s.K}, master_type(compute));
     const Tensor x_compute = operand(x, compute), weight = weight_operand(w, compute);
     Tensor y = Tensor::empty(x.device(), {s.N, s.P(), s.Q(), s.K}, out);
+    const Workspace workspace(x.device(), ConvPass::forward, s, options, compute, out, bool(bias));
     run_conv("conv2d", options, x.device(), compute, out, [&]<class T, class Out>(auto& context) {
         using W = WeightType<T, std::decay_t<decltype(context)>>;
-        const Workspace workspace = workspace_for<T>(context, x.device(), ConvPass::forward, s);
         conv_forward(context, ConvForwardArgs<T, Out, W>{
                                   .shape = s,
                                   .x = x_compute.data<T>(),
@@ -131,6 +136,7 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOp
                                   .epilogue = {.bias = bias ? bias.data<acc_t<T>>() : nullptr},
                                   .y = y.data<Out>(),
                                   .weight_version = w.version(),
+                                  .math = options.math,
                                   .workspace = workspace.data(),
                                   .workspace_size = workspace.size()});
     });
@@ -159,18 +165,19 @@ Tensor conv2d_dgrad(const Tensor& grad_y, const Tensor& w, int64_t height, int64
     detail::require_shape("conv2d_dgrad", "weight", w, w.shape(), master_type(compute));
     const Tensor grad_compute = operand(grad_y, compute), weight = weight_operand(w, compute);
     Tensor grad_x = Tensor::empty(grad_y.device(), x_shape, out);
-    run_conv(
-        "conv2d_dgrad", options, w.device(), compute, out, [&]<class T, class Out>(auto& context) {
-            using W = WeightType<T, std::decay_t<decltype(context)>>;
-            const Workspace workspace = workspace_for<T>(context, w.device(), ConvPass::dgrad, s);
-            conv_dgrad(context, ConvDgradArgs<T, Out, W>{.shape = s,
-                                                         .grad_y = grad_compute.data<T>(),
-                                                         .w = weight.data<W>(),
-                                                         .grad_x = grad_x.data<Out>(),
-                                                         .weight_version = w.version(),
-                                                         .workspace = workspace.data(),
-                                                         .workspace_size = workspace.size()});
-        });
+    const Workspace workspace(w.device(), ConvPass::dgrad, s, options, compute, out);
+    run_conv("conv2d_dgrad", options, w.device(), compute, out,
+             [&]<class T, class Out>(auto& context) {
+                 using W = WeightType<T, std::decay_t<decltype(context)>>;
+                 conv_dgrad(context, ConvDgradArgs<T, Out, W>{.shape = s,
+                                                              .grad_y = grad_compute.data<T>(),
+                                                              .w = weight.data<W>(),
+                                                              .grad_x = grad_x.data<Out>(),
+                                                              .weight_version = w.version(),
+                                                              .math = options.math,
+                                                              .workspace = workspace.data(),
+                                                              .workspace_size = workspace.size()});
+             });
     return record("conv2d_dgrad", grad_x, {grad_y, w},
                   [=](const auto& grads, const Needs& needs) -> std::vector<Tensor> {
                       const Tensor& u = grads[0];
@@ -191,13 +198,15 @@ Tensor conv2d_wgrad(const Tensor& x, const Tensor& grad_y, int64_t rows, int64_t
     detail::require_shape("conv2d_wgrad", "grad_y", grad_y, {s.N, s.P(), s.Q(), s.K},
                           grad_y.dtype());
     const Tensor x_compute = operand(x, compute), grad_compute = operand(grad_y, compute);
-    Tensor grad_w = Tensor::empty(x.device(), w_shape, master_type(compute));
+    const DType out = master_type(compute);
+    Tensor grad_w = Tensor::empty(x.device(), w_shape, out);
+    const Workspace workspace(x.device(), ConvPass::wgrad, s, options, compute, out);
     const auto run = [&]<class T>(auto& context) {
-        const Workspace workspace = workspace_for<T>(context, x.device(), ConvPass::wgrad, s);
         conv_wgrad(context, ConvWgradArgs<T>{.shape = s,
                                              .x = x_compute.data<T>(),
                                              .grad_y = grad_compute.data<T>(),
                                              .grad_w = grad_w.data<acc_t<T>>(),
+                                             .math = options.math,
                                              .workspace = workspace.data(),
                                              .workspace_size = workspace.size()});
     };

@@ -44,19 +44,24 @@ void validate(const ModelConfig& config) {
 
 Precision precision_from_string(const std::string& text) {
     if (text == "f32") return Precision::f32;
+    if (text == "tf32") return Precision::tf32;
     if (text == "bf16") return Precision::bf16;
     if (text == "f64") return Precision::f64;
-    throw Error("precision", fmt::format("'{}' is unknown, expected f32, bf16 or f64", text));
+    throw Error("precision", fmt::format("'{}' is unknown, expected f32, tf32, bf16 or f64", text));
 }
 
 const char* to_string(Precision precision) {
-    return to_string(compute_type(precision));
+    return precision == Precision::tf32 ? "tf32" : to_string(compute_type(precision));
 }
 
 DType compute_type(Precision precision) {
-    return precision == Precision::f32    ? DType::f32
-           : precision == Precision::bf16 ? DType::bf16
-                                          : DType::f64;
+    return precision == Precision::bf16  ? DType::bf16
+           : precision == Precision::f64 ? DType::f64
+                                         : DType::f32;
+}
+
+ConvMath conv_math(Precision precision) {
+    return precision == Precision::tf32 ? ConvMath::tf32 : ConvMath::strict;
 }
 
 DType master_type(Precision precision) {

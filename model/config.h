@@ -4,6 +4,7 @@
 #include <string>
 
 #include "engine/tensor.h"
+#include "kernels/conv/conv.h"
 #include "model/labels.h"
 
 namespace sg {
@@ -27,12 +28,14 @@ struct ModelConfig {
 /// (multiples of 4), D halves d_repeat_num times (multiples of 2^d_repeat_num).
 void validate(const ModelConfig& config);
 
-/// Storage and product type of activations. Parameters, statistics, losses and Adam are f32 with
-/// f32 and bf16, f64 with f64.
-enum class Precision { f32, bf16, f64 };
+/// Storage and product type of activations. tf32 stores f32 and lets devices round the operands of
+/// convolutions to tf32 (the CPU computes f32). Parameters, statistics, losses and Adam are f64
+/// with f64, f32 with all others.
+enum class Precision { f32, tf32, bf16, f64 };
 Precision precision_from_string(const std::string& text);
 const char* to_string(Precision precision);
 DType compute_type(Precision precision);
+ConvMath conv_math(Precision precision);
 DType master_type(Precision precision);
 
 }  // namespace sg

@@ -24,6 +24,7 @@ std::vector<std::pair<std::string, Shape>> declare(const ModelConfig& config) {
 Discriminator::Discriminator(Device& device, const ModelConfig& config, Precision precision)
     : config_(config),
       compute_(compute_type(precision)),
+      math_(conv_math(precision)),
       parameters_(device, master_type(precision), declare(config)) {}
 
 const Tensor& Discriminator::weight(int layer) const {
@@ -31,7 +32,7 @@ const Tensor& Discriminator::weight(int layer) const {
 }
 
 ConvOptions Discriminator::src_options() const {
-    return {.stride = 1, .pad = 1, .compute = compute_, .out = parameters_.dtype()};
+    return {.stride = 1, .pad = 1, .compute = compute_, .out = parameters_.dtype(), .math = math_};
 }
 
 std::vector<Tensor> Discriminator::features(const Tensor& x) const {
@@ -50,7 +51,7 @@ Tensor Discriminator::src_head(const Tensor& last_map) const {
 
 Discriminator::Output Discriminator::forward(const Tensor& x) const {
     const Tensor h = features(x).back();
-    const ConvOptions whole{.compute = compute_, .out = parameters_.dtype()};
+    const ConvOptions whole{.compute = compute_, .out = parameters_.dtype(), .math = math_};
     return {.src = src_head(h), .cls = flatten(conv2d(h, parameters_["conv2.weight"], {}, whole))};
 }
 

@@ -29,7 +29,9 @@ class Discriminator {
     /// Weight of strided layer l = 0 .. d_repeat_num - 1.
     const Tensor& weight(int layer) const;
     const Tensor& src_weight() const { return parameters_["conv1.weight"]; }
-    ConvOptions strided() const { return {.stride = 2, .pad = 1, .compute = compute_}; }
+    ConvOptions strided() const {
+        return {.stride = 2, .pad = 1, .compute = compute_, .math = math_};
+    }
     /// Options of the patch head: products in the computing type, scores in master type.
     ConvOptions src_options() const;
 
@@ -41,6 +43,7 @@ class Discriminator {
   private:
     ModelConfig config_;
     DType compute_;
+    ConvMath math_;
     Parameters parameters_;
 };
 

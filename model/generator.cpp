@@ -53,6 +53,7 @@ Declarations declare(const ModelConfig& config) {
 Generator::Generator(Device& device, const ModelConfig& config, Precision precision)
     : config_(config),
       compute_(compute_type(precision)),
+      math_(conv_math(precision)),
       parameters_(device, master_type(precision), declare(config)) {}
 
 const Tensor& Generator::weight(int layer) const {
@@ -66,8 +67,10 @@ Tensor Generator::norm(const Tensor& x, const std::string& prefix,
 }
 
 Tensor Generator::forward(const Tensor& x, const Tensor& labels) const {
-    const ConvOptions same7{.stride = 1, .pad = 3}, same3{.stride = 1, .pad = 1};
-    const ConvOptions half{.stride = 2, .pad = 1};  // 4x4: halves, and doubles when transposed
+    const ConvOptions same7{.stride = 1, .pad = 3, .math = math_};
+    const ConvOptions same3{.stride = 1, .pad = 1, .math = math_};
+    // 4x4: halves, and doubles when transposed.
+    const ConvOptions half{.stride = 2, .pad = 1, .math = math_};
     const InstanceNormOptions relu{.relu = true};
 
     Tensor h = label_concat(cast(x, compute_), labels);
@@ -84,7 +87,7 @@ Tensor Generator::forward(const Tensor& x, const Tensor& labels) const {
     for (int i : {first_up(config_), first_up(config_) + 3})
         h = norm(conv_transpose2d(h, weight(i), half), main(i + 1), relu);
     // tanh needs more digits near +-1 than bf16 has, so the last sums are kept as they are.
-    const ConvOptions last{.stride = 1, .pad = 3, .out = parameters_.dtype()};
+    const ConvOptions last{.stride = 1, .pad = 3, .out = parameters_.dtype(), .math = math_};
     return tanh(conv2d(h, weight(head(config_)), {}, last));
 }
 

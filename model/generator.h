@@ -25,6 +25,7 @@ class Generator {
 
     ModelConfig config_;
     DType compute_;
+    ConvMath math_;
     Parameters parameters_;
 };
 

@@ -116,7 +116,8 @@ ClosedFormPenalty closed_form_penalty(const Discriminator& D, const Tensor& x_ha
     };
 
     // Backward from ones on the patch map: u_l = m_l . c_l, c_{l-1} = W_l^T u_l, g = c_0.
-    const ConvOptions head{.stride = 1, .pad = 1, .compute = D.compute()};
+    ConvOptions head = D.src_options();
+    head.out.reset();
     const Shape map{x_hat.dim(0), a.back().dim(1), a.back().dim(2), 1};
     const Tensor ones = Tensor::full(x_hat.device(), map, x_hat.dtype(), 1);
     std::vector<Tensor> u(L);

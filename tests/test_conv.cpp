@@ -1,6 +1,7 @@
 #include <omp.h>
 
 #include "engine/device.h"
+#include "engine/processor.h"
 #include "tests/conv_cases.h"
 
 using namespace sg;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "engine/ops.h"
+#include "engine/processor.h"
 #include "kernels/pointwise/pointwise.h"
 #include "tests/model_cases.h"
 #include "train/parity_rules.h"

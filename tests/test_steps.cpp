@@ -1,3 +1,4 @@
+#include "engine/processor.h"
 #include "tests/model_cases.h"
 
 using namespace sg;

@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <dnnl.hpp>
 
+#include "engine/processor.h"
 #include "kernels/cuda/cuda_context.h"
 #include "tools/tool.h"
 #include "train/checkpoint.h"

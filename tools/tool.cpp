@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "engine/processor.h"
 #include "kernels/common/error.h"
 
 namespace sg::tools {

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "engine/atomic_file.h"
+#include "engine/processor.h"
 #include "train/open_dataset.h"
 #include "train/run_folder.h"
 

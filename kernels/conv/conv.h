@@ -94,6 +94,7 @@ struct ConvForwardArgs {
     uint64_t weight_version = 0;       ///< CPU
     ConvMath math = ConvMath::strict;  ///< device
     ConvWgmma wgmma = ConvWgmma::automatic;
+    bool own_kernel = false;     ///< not by who was chosen (choice/), but by the kernels here
     float* workspace = nullptr;  ///< device
     int64_t workspace_size = 0;
 };
@@ -114,6 +115,7 @@ struct ConvDgradArgs {
     uint64_t weight_version = 0;
     ConvMath math = ConvMath::strict;
     ConvWgmma wgmma = ConvWgmma::automatic;
+    bool own_kernel = false;  ///< not by who was chosen (choice/), but by the kernels here
     float* workspace = nullptr;
     int64_t workspace_size = 0;
 };
@@ -132,6 +134,7 @@ struct ConvWgradArgs {
     const T* grad_y;
     acc_t<T>* grad_w;
     ConvMath math = ConvMath::strict;
+    bool own_kernel = false;
     float* workspace = nullptr;
     int64_t workspace_size = 0;
 };

@@ -24,4 +24,12 @@ std::string to_string(const ConvCall& call) {
     return text;
 }
 
+int64_t conv_workspace(const DeviceProperties& device, const ConvCall& call) {
+    if (call.arithmetic == ConvArithmetic::bf16)
+        return conv_workspace<bf16>(device, call.pass, call.shape);
+    return conv_workspace<float>(
+        device, call.pass, call.shape,
+        call.arithmetic == ConvArithmetic::tf32 ? ConvMath::tf32 : ConvMath::strict);
+}
+
 }  // namespace sg

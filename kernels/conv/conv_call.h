@@ -30,6 +30,9 @@ struct ConvCall {
 /// A line that tells calls apart: the pass, the arithmetic and the extents.
 std::string to_string(const ConvCall& call);
 
+/// Floats of workspace that our own kernels need for a call (conv.h).
+int64_t conv_workspace(const DeviceProperties& device, const ConvCall& call);
+
 /// The data, in device memory: forward x, w, y; dgrad grad_y, w, grad_x; wgrad x, grad_y, grad_w.
 struct ConvOperands {
     const void* a = nullptr;

@@ -1,3 +1,4 @@
+#include "kernels/conv/choice/dispatch.h"
 #include "kernels/conv/gemm/launch.cuh"
 #include "kernels/conv/gemm/problems.cuh"
 #include "kernels/conv/narrow.h"
@@ -76,13 +77,16 @@ bool narrow_dgrad(ThisDevice& device, const ConvDgradArgs<T, Out, T>& args) {
 
 template <DeviceContext Device, class T, class Out>
 void conv_dgrad(Device& device, const ConvDgradArgs<T, Out, T>& args) {
+    ConvImplementation* chosen = chosen_for(device, args);
     check_conv_device(
         ConvPass::dgrad, args.shape,
         {required("grad_y", args.grad_y), required("w", args.w), required("grad_x", args.grad_x),
          optional("bias", args.epilogue.bias), optional("mask", args.epilogue.mask),
          optional("residual", args.epilogue.residual), optional("workspace", args.workspace)},
-        conv_workspace<T>(device.properties(), ConvPass::dgrad, args.shape, args.math),
+        chosen ? workspace_floats(*chosen)
+               : conv_workspace<T>(device.properties(), ConvPass::dgrad, args.shape, args.math),
         args.workspace, args.workspace_size);
+    if (chosen) return chosen->run(conv_operands(args), args.workspace);
     if (!narrow_dgrad(device, args)) gemm_dgrad(device, args);
 }
 template void conv_dgrad(ThisDevice&, const ConvDgradArgs<float, float, float>&);

@@ -1,3 +1,4 @@
+#include "kernels/conv/choice/dispatch.h"
 #include "kernels/conv/gemm/launch.cuh"
 #include "kernels/conv/gemm/problems.cuh"
 #include "kernels/conv/narrow.h"
@@ -89,14 +90,17 @@ bool narrow_forward(ThisDevice& device, const ConvForwardArgs<T, Out, T>& args) 
 template <DeviceContext Device, class T, class Out>
 void conv_forward(Device& device, const ConvForwardArgs<T, Out, T>& args) {
     check_conv_forward(args);
+    ConvImplementation* chosen = chosen_for(device, args);
     check_conv_device(
         ConvPass::forward, args.shape,
         {required("x", args.x), required("w", args.w), required("y", args.y),
          optional("bias", args.epilogue.bias), optional("mask", args.epilogue.mask),
          optional("residual", args.epilogue.residual), optional("label_bias", args.label_bias),
          optional("workspace", args.workspace)},
-        conv_workspace<T>(device.properties(), ConvPass::forward, args.shape, args.math),
+        chosen ? workspace_floats(*chosen)
+               : conv_workspace<T>(device.properties(), ConvPass::forward, args.shape, args.math),
         args.workspace, args.workspace_size);
+    if (chosen) return chosen->run(conv_operands(args), args.workspace);
     if (narrow_forward(device, args)) return;
     gemm_forward(device, args);
     add_label_bias(device, args);

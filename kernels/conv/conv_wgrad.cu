@@ -1,3 +1,4 @@
+#include "kernels/conv/choice/dispatch.h"
 #include "kernels/conv/gemm/launch.cuh"
 #include "kernels/conv/narrow.h"
 
@@ -81,12 +82,15 @@ bool narrow_wgrad(ThisDevice& device, const ConvWgradArgs<T>& args) {
 
 template <DeviceContext Device, class T>
 void conv_wgrad(Device& device, const ConvWgradArgs<T>& args) {
+    ConvImplementation* chosen = chosen_for(device, args);
     check_conv_device(
         ConvPass::wgrad, args.shape,
         {required("x", args.x), required("grad_y", args.grad_y), required("grad_w", args.grad_w),
          optional("workspace", args.workspace)},
-        conv_workspace<T>(device.properties(), ConvPass::wgrad, args.shape, args.math),
+        chosen ? workspace_floats(*chosen)
+               : conv_workspace<T>(device.properties(), ConvPass::wgrad, args.shape, args.math),
         args.workspace, args.workspace_size);
+    if (chosen) return chosen->run(conv_operands(args), args.workspace);
     if (!narrow_wgrad(device, args)) gemm_wgrad(device, args);
 }
 template void conv_wgrad(ThisDevice&, const ConvWgradArgs<float>&);

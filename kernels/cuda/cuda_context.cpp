@@ -1,19 +1,14 @@
 #include "kernels/cuda/cuda_context.h"
 
-#include <cuda_runtime.h>
-
-#include "kernels/common/error.h"
+#include "kernels/cuda/check.h"
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/staging.h"
 
 namespace sg {
 
-namespace {
+using cuda::check;
 
-void check(cudaError_t status, const char* operation) {
-    if (status != cudaSuccess)
-        throw Error(operation,
-                    fmt::format("{} ({})", cudaGetErrorString(status), cudaGetErrorName(status)));
-}
+namespace {
 
 int attribute(cudaDeviceAttr which, int device) {
     int value = 0;
@@ -53,42 +48,49 @@ CudaContext::CudaContext(int device) : device_(device) {
     if (attribute(cudaDevAttrClusterLaunch, device))
         properties_.max_cluster = properties_.architecture < 120 ? 16 : 8;
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cuda");
+    staging_ = std::make_unique<StagingRing>();
 }
 
 CudaContext::~CudaContext() {
+    cudaStreamSynchronize(stream_);  // nobody may free what a kernel still uses
+    conv_chooser_.reset();
+    staging_.reset();
     cudaStreamDestroy(stream_);
 }
 
 void CudaContext::synchronize() {
-    check(cudaStreamSynchronize(stream_), "cuda");
+    check(cudaStreamSynchronize(stream_), "cuda", last_kernel_);
 }
 
 double CudaContext::milliseconds(const std::function<void()>& work) {
-    struct Event {  // destroyed also if work() throws
-        cudaEvent_t id = nullptr;
-        Event() { check(cudaEventCreate(&id), "cuda"); }
-        ~Event() { cudaEventDestroy(id); }
-    } start, stop;
-    check(cudaEventRecord(start.id, stream_), "cuda");
+    cuda::Event start(true), stop(true);
+    start.record(stream_);
     work();
-    check(cudaEventRecord(stop.id, stream_), "cuda");
-    check(cudaEventSynchronize(stop.id), "cuda");
+    stop.record(stream_);
+    stop.wait_on_host(last_kernel_);
     float elapsed = 0;
-    check(cudaEventElapsedTime(&elapsed, start.id, stop.id), "cuda");
+    check(cudaEventElapsedTime(&elapsed, start.get(), stop.get()), "cuda");
     return elapsed;
+}
+
+CudaContext::Memory CudaContext::memory() const {
+    Memory memory{};
+    check(cudaMemGetInfo(&memory.free, &memory.total), "cuda", last_kernel_);
+    return memory;
 }
 
 void* CudaContext::allocate(size_t bytes) {
     void* memory = nullptr;
     const cudaError_t status = cudaMalloc(&memory, bytes);
     if (status == cudaErrorMemoryAllocation) {
-        size_t free = 0, total = 0;
         cudaGetLastError();
-        cudaMemGetInfo(&free, &total);
-        throw Error("cuda", fmt::format("{} bytes of device memory asked for, {} of {} are free",
-                                        bytes, free, total));
+        const auto [free, total] = this->memory();
+        throw Error("cuda",
+                    fmt::format("{} MiB of device memory asked for, {} of {} MiB are free",
+                                bytes >> 20, free >> 20, total >> 20),
+                    "a smaller batch or image size needs less, and bf16 about half of f32");
     }
-    check(status, "cuda");
+    check(status, "cuda", last_kernel_);
     return memory;
 }
 
@@ -97,13 +99,21 @@ void CudaContext::release(void* memory) noexcept {
 }
 
 void CudaContext::upload(void* to, const void* from, size_t bytes) {
-    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "cuda");
-    synchronize();
+    staging_->upload(to, from, bytes, stream_, last_kernel_);
 }
 
 void CudaContext::download(void* to, const void* from, size_t bytes) {
-    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "cuda");
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "cuda", last_kernel_);
     synchronize();
+}
+
+void CudaContext::copy(void* to, const void* from, size_t bytes) {
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_), "cuda",
+          last_kernel_);
+}
+
+void CudaContext::zero(void* to, size_t bytes) {
+    check(cudaMemsetAsync(to, 0, bytes, stream_), "cuda", last_kernel_);
 }
 
 namespace cuda {
@@ -120,9 +130,12 @@ void run(CudaContext& context, const Launch& config, const void* kernel, void** 
     const auto check_step = [&](cudaError_t status) {
         if (status == cudaSuccess) return;
         cudaGetLastError();  // a refused launch leaves no trace in later calls
-        throw Error(config.kernel,
-                    fmt::format("launch failed: {} ({}); {}", cudaGetErrorString(status),
-                                cudaGetErrorName(status), to_string(config)));
+        const std::string fact =
+            cuda::is_sticky(status)
+                ? fmt::format("{}: in this kernel or one launched earlier (before it: {})",
+                              cuda::text_of(status), context.last_kernel())
+                : fmt::format("launch failed: {}; {}", cuda::text_of(status), to_string(config));
+        throw Error(config.kernel, fact, cuda::advice(status));
     };
     if (config.shared > shared_without_asking)
         check_step(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
@@ -141,6 +154,7 @@ void run(CudaContext& context, const Launch& config, const void* kernel, void** 
     launch.attrs = &cluster;
     launch.numAttrs = config.cluster > 1 ? 1 : 0;
     check_step(cudaLaunchKernelExC(&launch, kernel, arguments));
+    context.note_launch(config.kernel);
 }
 
 }  // namespace cuda

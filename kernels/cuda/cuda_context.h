@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "kernels/common/device_properties.h"
@@ -9,8 +10,16 @@ struct CUstream_st;
 
 namespace sg {
 
+class ConvChooser;
+class StagingRing;
+
 /// One GPU and the stream on which kernels run, in the order of their launches. One context is used
 /// by one thread at a time.
+///
+/// Everything here that takes a stream's place in a kernel's sequence returns before it is done,
+/// unless it says otherwise. An error of a kernel is therefore met by a later call: it names the
+/// kernel that was launched last, which may not be the culprit (CUDA_LAUNCH_BLOCKING=1 makes it
+/// so).
 class CudaContext {
   public:
     /// Throws Error if the GPU cannot be used, with the reason.
@@ -26,23 +35,41 @@ class CudaContext {
     CUstream_st* stream() const { return stream_; }
     int device() const { return device_; }
 
+    /// Who computes the convolutions that the choice is open for; null: our own kernels.
+    ConvChooser* conv_chooser() const { return conv_chooser_.get(); }
+    void set_conv_chooser(std::shared_ptr<ConvChooser> chooser) { conv_chooser_ = chooser; }
+
     /// Waits for everything launched so far; throws Error if any of it failed.
     void synchronize();
 
-    /// Time on the GPU of what work() launches, by events around it.
+    /// Time on the GPU of what work() launches, by events around it. Waits.
     double milliseconds(const std::function<void()>& work);
 
+    struct Memory {
+        size_t free, total;  ///< bytes
+    };
+    Memory memory() const;
     /// Device memory, aligned to 256 bytes. Throws Error with what was asked for and what is free.
     void* allocate(size_t bytes);
-    void release(void* memory) noexcept;
-    /// Copies in the order of launches; the host's memory may be reused when they return.
+    void release(void* memory) noexcept;  ///< waits for the GPU
+    /// The host's memory may be reused on return: it was copied to pinned memory, from where it
+    /// goes on by itself.
     void upload(void* to, const void* from, size_t bytes);
-    void download(void* to, const void* from, size_t bytes);
+    void download(void* to, const void* from, size_t bytes);  ///< waits
+    void copy(void* to, const void* from, size_t bytes);
+    void zero(void* to, size_t bytes);
+
+    /// For errors: what was launched last.
+    void note_launch(const char* kernel) { last_kernel_ = kernel; }
+    const char* last_kernel() const { return last_kernel_; }
 
   private:
     DeviceProperties properties_;
     CUstream_st* stream_ = nullptr;
     int device_ = 0;
+    const char* last_kernel_ = "none";
+    std::unique_ptr<StagingRing> staging_;
+    std::shared_ptr<ConvChooser> conv_chooser_;
 };
 
 }  // namespace sg

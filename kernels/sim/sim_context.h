@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -9,6 +10,8 @@
 #include "kernels/common/device_properties.h"
 
 namespace sg {
+
+class ConvChooser;
 
 /// The order in which the simulated device starts, and continues after a barrier, the blocks of a
 /// grid and the threads of a block. A correct kernel computes the same with all of them.
@@ -61,6 +64,8 @@ class SimContext {
     const DeviceProperties& properties() const { return properties_; }
     int threads() const;   ///< of the processor, that launches use
     void synchronize() {}  ///< as CudaContext's: here a launch has ended when it returns
+    ConvChooser* conv_chooser() const { return conv_chooser_.get(); }  ///< as CudaContext's
+    void set_conv_chooser(std::shared_ptr<ConvChooser> chooser) { conv_chooser_ = chooser; }
 
     SimOptions options;
     std::vector<LaunchCounts> launches;  ///< one entry per launch while options.count
@@ -74,6 +79,7 @@ class SimContext {
 
   private:
     DeviceProperties properties_;
+    std::shared_ptr<ConvChooser> conv_chooser_;
 };
 
 /// Calls run() with threads in forward, backward and shuffled order and compares what it leaves in

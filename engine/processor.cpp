@@ -1,0 +1,49 @@
+#include "engine/processor.h"
+
+#include <fstream>
+
+#include <dnnl.hpp>
+
+namespace sg {
+
+std::string cpu_model_name() {
+    std::ifstream info("/proc/cpuinfo");
+    for (std::string line; std::getline(info, line);)
+        if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+    return "unknown processor";
+}
+
+std::string cpu_isa_name() {
+    switch (dnnl::get_effective_cpu_isa()) {
+        case dnnl::cpu_isa::sse41:
+            return "SSE4.1";
+        case dnnl::cpu_isa::avx:
+            return "AVX";
+        case dnnl::cpu_isa::avx2:
+            return "AVX2";
+        case dnnl::cpu_isa::avx2_vnni:
+            return "AVX2 VNNI";
+        case dnnl::cpu_isa::avx512_core:
+            return "AVX-512";
+        case dnnl::cpu_isa::avx512_core_vnni:
+            return "AVX-512 VNNI";
+        case dnnl::cpu_isa::avx512_core_bf16:
+            return "AVX-512 BF16";
+        case dnnl::cpu_isa::avx512_core_amx:
+            return "AMX BF16";
+        default:
+            return "oneDNN's default";
+    }
+}
+
+Bf16Support cpu_bf16_support() {
+    // The enumeration is a bit mask that grows with the instruction set.
+    const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+    const auto has = [isa](dnnl::cpu_isa needed) {
+        return (isa & static_cast<unsigned>(needed)) == static_cast<unsigned>(needed);
+    };
+    if (has(dnnl::cpu_isa::avx512_core_bf16)) return Bf16Support::native;
+    return has(dnnl::cpu_isa::avx512_core) ? Bf16Support::emulated : Bf16Support::none;
+}
+
+}  // namespace sg

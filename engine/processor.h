@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+namespace sg {
+
+/// What the processor calls itself, e.g. "Intel(R) Xeon(R) Processor".
+std::string cpu_model_name();
+/// The widest vector extension that convolutions will use, as oneDNN reports it.
+std::string cpu_isa_name();
+/// Whether bf16 convolution runs in hardware, or at all.
+enum class Bf16Support { none, emulated, native };
+Bf16Support cpu_bf16_support();
+
+}  // namespace sg

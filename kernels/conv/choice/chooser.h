@@ -1,0 +1,76 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "kernels/conv/choice/provider.h"
+
+namespace sg {
+
+/// Who computes a device's convolutions: the fastest of all, our own kernels, or NVIDIA's libraries
+/// wherever they can.
+enum class ConvPolicy { automatic, own, cudnn };
+ConvPolicy conv_policy_from_string(const std::string& text);  ///< "auto", "own", "cudnn"
+const char* to_string(ConvPolicy policy);
+
+/// One call's winner, as it is remembered.
+struct ConvChoice {
+    std::string provider, candidate;
+    double microseconds = 0;
+};
+
+/// Chooses, for each convolution, the fastest of all providers' candidates by running each of them
+/// once the call is first met, and remembers the winner in a file. Only candidates that give the
+/// same bits in every run are offered, but two of them differ in rounding: the same file (or
+/// ConvPolicy::own, which needs no choosing) makes two runs agree to the bit.
+class ConvChooser {
+  public:
+    /// Microseconds that one run takes. Throws Error if it does not run.
+    using Timer = std::function<double(const ConvCall&, ConvImplementation&)>;
+    struct Options {
+        ConvPolicy policy = ConvPolicy::automatic;
+        std::string gpu;                      ///< choices hold for this GPU
+        std::filesystem::path memory = {};    ///< where choices are kept; empty: nowhere
+        int64_t workspace_limit = 256 << 20;  ///< bytes; candidates that want more are passed over
+        std::function<void(const std::string& line)> say = {};  ///< facts for the user
+    };
+
+    /// With ConvPolicy::cudnn the provider named "own" is asked only where no other has a working
+    /// candidate; that is said, once per call.
+    ConvChooser(std::vector<std::unique_ptr<ConvProvider>> providers, Timer timer, Options options);
+
+    /// The implementation for a call. Throws Error if nobody can compute it.
+    ConvImplementation& get(const ConvCall& call);
+
+    /// Who was chosen so far, by to_string(call).
+    const std::map<std::string, ConvChoice>& choices() const { return choices_; }
+
+  private:
+    struct Hash {
+        size_t operator()(const ConvCall& call) const;
+    };
+    struct Found {
+        std::unique_ptr<ConvImplementation> implementation;
+        ConvChoice choice;
+    };
+    std::unique_ptr<ConvImplementation> remembered(const ConvCall& call);
+    Found fastest(const ConvCall& call, bool own);
+    Found choose(const ConvCall& call);
+    void load();
+    void save() const;
+
+    std::vector<std::unique_ptr<ConvProvider>> providers_;
+    Timer timer_;
+    Options options_;
+    std::string scope_;  ///< what choices in the file depend on besides the call
+    std::unordered_map<ConvCall, std::unique_ptr<ConvImplementation>, Hash> implementations_;
+    std::map<std::string, ConvChoice> choices_;
+    std::string last_failure_;
+};
+
+}  // namespace sg

@@ -1,0 +1,95 @@
+#include "train/memory_plan.h"
+
+#include "tests/model_cases.h"
+
+using namespace sg;
+using namespace sg::testing;
+
+namespace {
+
+/// Limits as an H200 has them.
+DeviceProperties gpu(int architecture) {
+    SimOptions options;
+    options.architecture = architecture;
+    return SimContext(options).properties();
+}
+
+PlannedRun paper_run(Precision precision, int batch = 16) {
+    ModelConfig model;  // the defaults are the paper's
+    model.labels.groups = {kFive};
+    return {.model = model, .precision = precision, .batch = batch};
+}
+
+/// The same iteration where it really runs.
+size_t used_bytes(Device& device, const PlannedRun& run) {
+    StarGan model(device, run.model, run.precision);
+    initialise(model, 1);
+    const TrainingBatch batch = random_batch(device, run.model, run.precision, 0, run.batch, 5);
+    apply(model, reference_d_step(model, run.loss, batch), 1e-4, {});
+    apply(model, reference_g_step(model, run.loss, batch), 1e-4, {});
+    return device.arena().peak_bytes();
+}
+
+}  // namespace
+
+TEST_CASE("the plan is what an iteration takes", "[plan]") {
+    for (const auto& [precision, architecture] :
+         {std::pair{Precision::f32, 80}, {Precision::bf16, 90}}) {
+        INFO(to_string(precision) << " on " << architecture);
+        const PlannedRun run{.model = tiny_config(), .precision = precision, .batch = 3};
+        SimOptions options;
+        options.architecture = architecture;
+        const auto sim = Device::sim(options);
+        const TrainingPlan plan = plan_training(gpu(architecture), run);
+        CHECK(plan.peak_bytes == plan_training(*sim, run).peak_bytes);
+        CHECK(plan.block_bytes >= plan.peak_bytes);
+        sim->arena().reserve(plan.block_bytes);
+        CHECK(used_bytes(*sim, run) == plan.peak_bytes);
+        CHECK(sim->arena().block_count() == 1);
+    }
+}
+
+TEST_CASE("the paper's configuration fits small GPUs", "[plan]") {
+    for (const int architecture : {80, 90, 120}) {
+        INFO("architecture " << architecture);
+        const auto planned_gigabytes = [&](Precision precision) {
+            return double(plan_training(gpu(architecture), paper_run(precision)).block_bytes) / 1e9;
+        };
+        CHECK(planned_gigabytes(Precision::f32) < 6);
+        CHECK(planned_gigabytes(Precision::bf16) < 3);
+    }
+}
+
+TEST_CASE("a plan names the memory of the model", "[plan]") {
+    const TrainingPlan plan = plan_training(gpu(90), paper_run(Precision::f32));
+    constexpr size_t parameters = 8'430'528 + 44'762'048, copies = 3;  // value and two moments
+    CHECK(plan.model_bytes >= parameters * copies * 4);
+    CHECK(plan.model_bytes < parameters * copies * 4 * 1.001);
+}
+
+TEST_CASE("a plan lists every convolution once", "[plan]") {
+    const TrainingPlan plan = plan_training(gpu(90), paper_run(Precision::bf16));
+    for (size_t i = 0; i < plan.convolutions.size(); ++i)
+        for (size_t j = 0; j < i; ++j) CHECK_FALSE(plan.convolutions[i] == plan.convolutions[j]);
+    const auto listed = [&](ConvPass pass, int64_t C, int64_t K, int64_t R) {
+        return std::any_of(plan.convolutions.begin(), plan.convolutions.end(), [&](const auto& c) {
+            return c.pass == pass && c.shape.C == C && c.shape.K == K && c.shape.R == R;
+        });
+    };
+    for (const ConvPass pass : {ConvPass::forward, ConvPass::dgrad, ConvPass::wgrad}) {
+        CHECK(listed(pass, 256, 256, 3));    // G's residual blocks
+        CHECK(listed(pass, 128, 256, 4));    // down, and up as its transpose
+        CHECK(listed(pass, 1024, 2048, 4));  // D's last layer
+        CHECK(listed(pass, 64, 3, 7));       // G's last layer
+    }
+    CHECK(listed(ConvPass::forward, 8, 64, 7));
+}
+
+TEST_CASE("a batch that fits is found", "[plan]") {
+    PlannedRun run = paper_run(Precision::f32, 9);
+    const size_t bytes = plan_training(gpu(90), run).block_bytes;
+    run.batch = 64;
+    CHECK(fitting_batch(gpu(90), run, bytes) == 9);
+    CHECK(fitting_batch(gpu(90), run, bytes - 1) == 8);
+    CHECK(fitting_batch(gpu(90), run, 1000) == 0);
+}

@@ -1,0 +1,84 @@
+#include "train/memory_plan.h"
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+
+#include "model/reference_step.h"
+
+namespace sg {
+
+namespace {
+
+/// Queues an iteration; what it took is left in the device. Returns the bytes of the model.
+size_t run_iteration(Device& planning, const PlannedRun& run) {
+    StarGan model(planning, run.model, run.precision);
+    const size_t model_bytes = planning.arena().bytes_in_use();
+    const DType master = master_type(run.precision);
+    const auto images = [&](int64_t count) {
+        return Tensor::empty(planning, {count, run.model.height, run.model.width, 3}, master);
+    };
+    const auto labels = [&](int64_t count) {
+        return Tensor::empty(planning, {count, run.model.labels.label_dim()}, master);
+    };
+    std::vector<Tensor> grid;  // every face with every target
+    if (run.samples > 0) grid.push_back(images(run.samples));
+    for (int64_t i = 0; run.samples > 0 && i < run.model.labels.class_dim(); ++i)
+        grid.push_back(labels(run.samples));
+    const TrainingBatch batch{.x_real = images(run.batch),
+                              .c_org = labels(run.batch),
+                              .c_trg = labels(run.batch),
+                              .alpha = Tensor::empty(planning, {run.batch}, master)};
+    apply(model, reference_d_step(model, run.loss, batch), 1e-4, {});
+    apply(model, reference_g_step(model, run.loss, batch), 1e-4, {});
+    return model_bytes;
+}
+
+/// Pieces of different sizes leave gaps: the block is made larger until the iteration fits.
+TrainingPlan plan_with(const std::function<std::unique_ptr<Device>()>& planning_device,
+                       const PlannedRun& run) {
+    TrainingPlan plan;
+    {
+        const auto planning = planning_device();
+        plan.model_bytes = run_iteration(*planning, run);
+        plan.peak_bytes = planning->arena().peak_bytes();
+        plan.convolutions = planning->planned_convolutions();
+    }
+    constexpr size_t part = 50, granularity = Arena::alignment;  // two percent more each time
+    for (plan.block_bytes = plan.peak_bytes;;) {
+        const auto planning = planning_device();
+        planning->arena().reserve(plan.block_bytes);
+        run_iteration(*planning, run);
+        if (planning->arena().block_count() == 1) return plan;
+        plan.block_bytes += std::max(plan.block_bytes / part, granularity);
+    }
+}
+
+}  // namespace
+
+TrainingPlan plan_training(const DeviceProperties& properties, const PlannedRun& run) {
+    return plan_with([&] { return Device::planning(properties); }, run);
+}
+
+TrainingPlan plan_training(Device& device, const PlannedRun& run) {
+    return plan_with([&] { return Device::planning_for(device); }, run);
+}
+
+int fitting_batch(const DeviceProperties& properties, PlannedRun run, size_t bytes) {
+    const int wanted = run.batch;
+    const auto fits = [&](int batch) {
+        run.batch = batch;
+        return plan_training(properties, run).block_bytes <= bytes;
+    };
+    // Memory grows with the batch, but for workspaces and gaps: so a few more are tried.
+    int batch = 0, too_large = wanted;
+    while (too_large - batch > 1) {
+        const int middle = (batch + too_large) / 2;
+        (fits(middle) ? batch : too_large) = middle;
+    }
+    for (int more = batch + 1; more < std::min(batch + 4, wanted); ++more)
+        if (fits(more)) batch = more;
+    return batch;
+}
+
+}  // namespace sg

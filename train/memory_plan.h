@@ -1,0 +1,37 @@
+#pragma once
+
+#include <vector>
+
+#include "engine/device.h"
+#include "model/losses.h"
+#include "model/stargan.h"
+
+namespace sg {
+
+/// What decides how much memory a training run takes.
+struct PlannedRun {
+    ModelConfig model;
+    Precision precision = Precision::f32;
+    int batch = 16;
+    int samples = 0;  ///< faces of the sample grid, which stay on the device
+    LossConfig loss = {};
+};
+
+struct TrainingPlan {
+    size_t peak_bytes = 0;   ///< of tensors in use at once
+    size_t block_bytes = 0;  ///< of one block of memory in which an arena can place them
+    size_t model_bytes = 0;  ///< of these, parameters and Adam's moments
+    std::vector<ConvCall> convolutions = {};
+};
+
+/// What a run will take on a GPU of these properties, with our own convolutions; found by running
+/// an iteration (D step, G step, both updates) on a device that only plans.
+TrainingPlan plan_training(const DeviceProperties& properties, const PlannedRun& run);
+/// The same on `device` (sim or cuda), with the workspaces of its chosen convolutions.
+TrainingPlan plan_training(Device& device, const PlannedRun& run);
+
+/// A batch below run.batch whose plan takes at most `bytes`, as large as can be told quickly; 0 if
+/// even one image does not fit.
+int fitting_batch(const DeviceProperties& properties, PlannedRun run, size_t bytes);
+
+}  // namespace sg
