@@ -34,7 +34,7 @@ class ConvChooser {
     using Timer = std::function<double(const ConvCall&, ConvImplementation&)>;
     struct Options {
         ConvPolicy policy = ConvPolicy::automatic;
-        std::string gpu;                      ///< choices hold for this GPU
+        std::string gpu = {};                 ///< choices hold for this GPU
         std::filesystem::path memory = {};    ///< where choices are kept; empty: nowhere
         int64_t workspace_limit = 256 << 20;  ///< bytes; candidates that want more are passed over
         std::function<void(const std::string& line)> say = {};  ///< facts for the user

@@ -1,0 +1,210 @@
+#include "kernels/conv/choice/chooser.h"
+
+#include <fstream>
+
+#include "engine/ops.h"
+#include "kernels/conv/choice/own_provider.h"
+#include "tests/support.h"
+#include "tests/temp_dir.h"
+
+using namespace sg;
+using namespace sg::testing;
+
+namespace {
+
+/// What a fake candidate does: how long it takes, what it needs, whether it works.
+struct Fake {
+    std::string name;
+    double microseconds = 1;
+    int64_t workspace = 0;
+    bool builds = true, runs = true;
+};
+
+struct FakeImplementation : ConvImplementation {
+    explicit FakeImplementation(Fake fake, int& runs) : fake(std::move(fake)), runs(runs) {}
+    int64_t workspace_bytes() const override { return fake.workspace; }
+    void run(const ConvOperands&, void*) override { ++runs; }
+    Fake fake;
+    int& runs;
+};
+
+struct FakeProvider : ConvProvider {
+    FakeProvider(const char* provider, std::vector<Fake> fakes, std::string version = "1")
+        : provider(provider), fakes(std::move(fakes)), its_version(std::move(version)) {}
+    const char* name() const override { return provider; }
+    std::string version() const override { return its_version; }
+    std::vector<std::string> candidates(const ConvCall&) override {
+        ++asked;
+        std::vector<std::string> names;
+        for (const Fake& fake : fakes) names.push_back(fake.name);
+        return names;
+    }
+    std::unique_ptr<ConvImplementation> build(const ConvCall&, const std::string& name) override {
+        for (const Fake& fake : fakes)
+            if (fake.name == name && fake.builds)
+                return std::make_unique<FakeImplementation>(fake, runs);
+        throw Error("fake", name + " does not build");
+    }
+    const char* provider;
+    std::vector<Fake> fakes;
+    std::string its_version;
+    int asked = 0, runs = 0;
+};
+
+double fake_time(const ConvCall&, ConvImplementation& implementation) {
+    const Fake& fake = dynamic_cast<FakeImplementation&>(implementation).fake;
+    if (!fake.runs) throw Error("fake", fake.name + " does not run");
+    return fake.microseconds;
+}
+
+const ConvCall kCall{.shape = {.N = 1, .H = 4, .W = 4, .C = 8, .K = 8}};
+
+/// A chooser and the providers that it was given.
+struct Choosing {
+    Choosing(std::vector<FakeProvider> given, ConvChooser::Options options) {
+        std::vector<std::unique_ptr<ConvProvider>> owned;
+        for (FakeProvider& provider : given) {
+            owned.push_back(std::make_unique<FakeProvider>(std::move(provider)));
+            providers.push_back(static_cast<FakeProvider*>(owned.back().get()));
+        }
+        options.say = [this](const std::string& line) { said.push_back(line); };
+        chooser.emplace(std::move(owned), fake_time, std::move(options));
+    }
+    std::string choice(const ConvCall& call = kCall) {
+        chooser->get(call);
+        const ConvChoice& choice = chooser->choices().at(to_string(call));
+        return choice.provider + " " + choice.candidate;
+    }
+    std::vector<FakeProvider*> providers;
+    std::vector<std::string> said;
+    std::optional<ConvChooser> chooser;
+};
+
+}  // namespace
+
+TEST_CASE("the fastest candidate is chosen, once", "[conv_choice]") {
+    Choosing c({{"own", {{"default", 5}, {"wgmma", 4}}}, {"cudnn", {{"slow", 9}, {"quick", 3}}}},
+               {});
+    CHECK(c.choice() == "cudnn quick");
+    CHECK(c.choice() == "cudnn quick");
+    CHECK(c.providers[0]->asked == 1);
+    CHECK(c.providers[1]->asked == 1);
+    CHECK(&c.chooser->get(kCall) == &c.chooser->get(kCall));
+    CHECK(c.said.empty());
+}
+
+TEST_CASE("candidates that fail or want too much memory are passed over", "[conv_choice]") {
+    Choosing c(
+        {{"own", {{"default", 5}}},
+         {"cudnn", {{"no build", 1, 0, false}, {"no run", 1, 0, true, false}, {"large", 1, 4096}}}},
+        {.workspace_limit = 4095});
+    CHECK(c.choice() == "own default");
+    Choosing all({{"own", {{"default", 5}}}, {"cudnn", {{"large", 1, 4096}}}},
+                 {.workspace_limit = 4096});
+    CHECK(all.choice() == "cudnn large");
+}
+
+TEST_CASE("the policy decides who is asked", "[conv_choice]") {
+    const auto with = [](ConvPolicy policy, std::vector<Fake> library) {
+        return Choosing({{"own", {{"default", 1}}}, {"cudnn", std::move(library)}},
+                        {.policy = policy});
+    };
+    CHECK(with(ConvPolicy::own, {{"plan", 0.5}}).choice() == "own default");
+    CHECK(with(ConvPolicy::cudnn, {{"plan", 7}}).choice() == "cudnn plan");
+    CHECK(with(ConvPolicy::automatic, {{"plan", 7}}).choice() == "own default");
+
+    Choosing missing = with(ConvPolicy::cudnn, {});
+    CHECK(missing.choice() == "own default");
+    missing.choice();
+    REQUIRE(missing.said.size() == 1);  // once
+    CHECK(missing.said[0].find(to_string(kCall)) != std::string::npos);
+}
+
+TEST_CASE("a call that nobody computes is an error with the reason", "[conv_choice]") {
+    Choosing c({{"cudnn", {{"broken", 1, 0, true, false}}}}, {});
+    expect_error([&] { c.choice(); }, {to_string(kCall), "broken does not run"});
+}
+
+TEST_CASE("choices are remembered by GPU, policy and versions", "[conv_choice]") {
+    const TempDir folder;
+    const auto memory = std::filesystem::path(folder.path()) / "deep" / "choices.txt";
+    const auto choose = [&](const char* gpu, ConvPolicy policy, const char* version, double time) {
+        Choosing c({{"own", {{"default", 5}}}, {"cudnn", {{"plan", time}}, version}},
+                   {.policy = policy, .gpu = gpu, .memory = memory});
+        const std::string choice = c.choice();
+        return std::pair{choice, c.providers[1]->asked};
+    };
+    using Result = std::pair<std::string, int>;
+    constexpr auto automatic = ConvPolicy::automatic;
+    CHECK(choose("H200", automatic, "9.19", 1) == Result{"cudnn plan", 1});
+    // Now the plan would lose, if anybody asked.
+    CHECK(choose("H200", automatic, "9.19", 9) == Result{"cudnn plan", 0});
+    CHECK(choose("A100", automatic, "9.19", 9) == Result{"own default", 1});
+    CHECK(choose("H200", automatic, "9.20", 9) == Result{"own default", 1});
+    CHECK(choose("H200", ConvPolicy::cudnn, "9.19", 9) == Result{"cudnn plan", 1});
+    // Nothing of the others was lost by writing.
+    CHECK(choose("H200", automatic, "9.19", 9) == Result{"cudnn plan", 0});
+    CHECK(choose("A100", automatic, "9.19", 1) == Result{"own default", 0});
+}
+
+TEST_CASE("a remembered choice that no longer builds is made again", "[conv_choice]") {
+    const TempDir folder;
+    const auto memory = std::filesystem::path(folder.path()) / "choices.txt";
+    const auto choose = [&](const char* candidate) {
+        return Choosing({{"cudnn", {{candidate, 1}}}}, {.memory = memory}).choice();
+    };
+    CHECK(choose("old") == "cudnn old");
+    CHECK(choose("new") == "cudnn new");
+    for (const char* text : {"", "something else\n", "stargan-conv-choices-1\nhalf a li"}) {
+        std::ofstream(memory) << text;
+        CHECK(choose("new") == "cudnn new");
+        CHECK(choose("new") == "cudnn new");
+    }
+    // Where nothing can be written, choosing goes on.
+    const auto file = std::filesystem::path(folder.path()) / "file";
+    std::ofstream(file) << "";
+    CHECK(Choosing({{"cudnn", {{"plan", 1}}}}, {.memory = file / "choices.txt"}).choice() ==
+          "cudnn plan");
+}
+
+TEST_CASE("a device's convolutions go to whoever was chosen", "[conv_choice]") {
+    const auto device = Device::sim({.threads = 1});
+    // Two ways: our own kernels, and a fake one that does nothing but count.
+    FakeProvider* fake = nullptr;
+    device->run([&](auto& context) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(context)>, SimContext>) {
+            std::vector<std::unique_ptr<ConvProvider>> providers;
+            providers.push_back(own_conv_provider(context, "1"));
+            auto fakes = std::make_unique<FakeProvider>(
+                "cudnn", std::vector<Fake>{{"fake", 1, int64_t{1} << 20}});
+            fake = fakes.get();
+            providers.push_back(std::move(fakes));
+            // The fake wins where the result is bf16.
+            const auto timer = [](const ConvCall& call, ConvImplementation& implementation) {
+                const bool is_fake = dynamic_cast<FakeImplementation*>(&implementation) != nullptr;
+                return (call.arithmetic == ConvArithmetic::bf16) == is_fake ? 1.0 : 2.0;
+            };
+            context.set_conv_chooser(
+                std::make_shared<ConvChooser>(std::move(providers), timer, ConvChooser::Options{}));
+        }
+    });
+    const auto cpu = Device::cpu(1);
+    const auto xs = uniform(2 * 6 * 6 * 5, 1), ws = uniform(4 * 3 * 3 * 5, 2);
+    const auto run = [&](Device& on, DType compute) {
+        const Tensor x = Tensor::from_host(on, {2, 6, 6, 5}, std::span<const double>(xs), compute);
+        const Tensor w =
+            Tensor::from_host(on, {4, 3, 3, 5}, std::span<const double>(ws), DType::f32);
+        return conv2d(x, w, {}, {.stride = 2, .pad = 1});
+    };
+    const auto ours = run(*device, DType::f32).to_host(),
+               expected = run(*cpu, DType::f32).to_host();
+    for (size_t i = 0; i < expected.size(); ++i) CHECK(ours[i] == Approx(expected[i]).margin(1e-5));
+    CHECK(fake->runs == 0);
+    run(*device, DType::bf16);
+    CHECK(fake->runs == 1);
+    // The engine gave the chosen one its workspace.
+    CHECK(device->conv_workspace(
+              {.shape =
+                   {.N = 2, .H = 6, .W = 6, .C = 5, .K = 4, .R = 3, .S = 3, .stride = 2, .pad = 1},
+               .arithmetic = ConvArithmetic::bf16}) == (1 << 20) / 4);
+}
