@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/conv/epilogue.cuh"
 #include "kernels/conv/gemm/gather.cuh"
 
@@ -23,9 +25,8 @@ struct GemmConfig {
     static constexpr size_t stage_bytes = (LayoutA::elements + LayoutB::elements) * sizeof(T);
     /// The sums wait for their epilogue in rows of this many floats, where the tiles were.
     static constexpr int pitch = Math::template pitch<LayoutB>;
-    static constexpr size_t shared_bytes = stages * stage_bytes > tile_m* pitch * sizeof(float)
-                                               ? stages* stage_bytes
-                                               : tile_m* pitch * sizeof(float);
+    static constexpr size_t sums_bytes = sizeof(float) * tile_m * pitch;
+    static constexpr size_t shared_bytes = std::max(stages * stage_bytes, sums_bytes);
 };
 
 /// What the blocks of a launch share: blockIdx.x counts tiles of the result, the ones along n
