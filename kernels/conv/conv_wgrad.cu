@@ -83,8 +83,8 @@ template <DeviceContext Device, class T>
 void conv_wgrad(Device& device, const ConvWgradArgs<T>& args) {
     check_conv_device(
         ConvPass::wgrad, args.shape,
-        {required("x", args.x), required("grad_y", args.grad_y), required("grad_w", args.grad_w),
-         optional("workspace", args.workspace)},
+        {required_pointer("x", args.x), required_pointer("grad_y", args.grad_y),
+         required_pointer("grad_w", args.grad_w), optional_pointer("workspace", args.workspace)},
         conv_workspace<T>(device.properties(), ConvPass::wgrad, args.shape, args.math),
         args.workspace, args.workspace_size);
     if (!narrow_wgrad(device, args)) gemm_wgrad(device, args);
