@@ -4,6 +4,7 @@
 
 #include "kernels/conv/epilogue.cuh"
 #include "kernels/conv/gemm/gather.cuh"
+#include "kernels/conv/gemm/matrix.cuh"
 
 // The matrix product that all three passes of convolution are: a block computes a tile of the
 // result from a range of tiles of depth, which arrive by asynchronous copies a few tiles ahead.
