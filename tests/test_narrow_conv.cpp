@@ -108,12 +108,6 @@ std::vector<double> wgrad(Device& device, const Case& c) {
     return grad_w.get();
 }
 
-template <class Body>
-void for_each_gpu(const Body& body) {
-    for_each_sim(body);
-    for_gpu(body);
-}
-
 template <class Device>
 void check_passes(Device& device, const Case& c) {
     INFO(to_string(c.shape));
@@ -163,7 +157,7 @@ const std::vector<ConvShape> kLayers = {
 TEST_CASE("narrow convolutions equal the textbook loops", "[narrow_conv]") {
     std::vector<Case> cases;
     for (uint32_t i = 0; i < 36; ++i) cases.emplace_back(sample(i), 100 + i);
-    for_each_gpu([&](auto& device) {
+    for_each_accelerator([&](auto& device) {
         for (const Case& c : cases) check_passes(device, c);
     });
 }
@@ -171,7 +165,7 @@ TEST_CASE("narrow convolutions equal the textbook loops", "[narrow_conv]") {
 TEST_CASE("narrow convolutions of the networks' layers equal the textbook loops", "[narrow_conv]") {
     std::vector<Case> cases;
     for (const ConvShape& s : kLayers) cases.emplace_back(s);
-    for_each_gpu([&](auto& device) {
+    for_each_accelerator([&](auto& device) {
         for (const Case& c : cases) check_passes(device, c);
     });
 }
@@ -241,7 +235,7 @@ TEST_CASE("narrow convolutions apply every part of the epilogue", "[narrow_conv]
         ConvShape{.N = 2, .H = 5, .W = 9, .C = 4, .K = 72, .R = 3, .S = 2, .stride = 1, .pad = 1});
     cases.emplace_back(
         ConvShape{.N = 1, .H = 6, .W = 7, .C = 16, .K = 3, .R = 3, .S = 3, .stride = 1, .pad = 1});
-    for_each_gpu([&](auto& device) {
+    for_each_accelerator([&](auto& device) {
         for (const Case& c : cases)
             for (const bool input : {true, false}) {
                 INFO(to_string(c.shape) << (input ? ", wide" : ", narrow"));
@@ -263,7 +257,7 @@ TEST_CASE("narrow convolutions add a label bias before they round", "[narrow_con
                       .stride = 1,
                       .pad = (R - 1) / 2});
         const NarrowConv conv = narrow_conv(c.shape).value();
-        for_each_gpu([&](auto& device) {
+        for_each_accelerator([&](auto& device) {
             for (const bool relative : {false, true}) {
                 INFO("R " << R << ", relative " << relative);
                 const Parts parts{.labels = {to<float>(uniform(2 * R * R * 24, 5)), relative}};
@@ -277,7 +271,7 @@ TEST_CASE("narrow convolutions add a label bias before they round", "[narrow_con
 
 TEST_CASE("narrow convolutions give the same bits in every run", "[narrow_conv]") {
     const Case c(kLayers[3]);
-    for_each_gpu([&](auto& device) {
+    for_each_accelerator([&](auto& device) {
         CHECK(forward<float>(device, c) == forward<float>(device, c));
         CHECK(dgrad<float>(device, c) == dgrad<float>(device, c));
         CHECK(wgrad(device, c) == wgrad(device, c));
