@@ -24,8 +24,8 @@ namespace sg {
 enum class ConvMath { strict, tf32 };
 
 /// Whether a device with wgmma (Hopper) multiplies bf16 by it (kernels/conv/wgmma): where that is
-/// expected to be faster, never, or wherever it can. The environment's SG_WGMMA=0 makes `never` of
-/// `automatic`. Needs no other workspace.
+/// expected to be faster, never, or wherever it can. On a context opened with SG_WGMMA=0 in the
+/// environment `automatic` is `never`. Needs no other workspace.
 enum class ConvWgmma { automatic, never, always };
 
 /// Floats of workspace that a pass needs on a device: partial sums, where the sum of each output
