@@ -114,10 +114,4 @@ void for_each_arithmetic(const Body& body) {
     body(Bf16{});
 }
 
-template <class Body>
-void for_each_accelerator(const Body& body) {
-    for_each_sim(body);
-    for_gpu(body);
-}
-
 }  // namespace sg::testing

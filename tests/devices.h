@@ -1,13 +1,9 @@
 #pragma once
 
 #include <cstdlib>
-#include <functional>
-#include <memory>
-#include <new>
 
-#include "kernels/common/context.h"
 #include "kernels/sim/sim_context.h"
-#include "tests/support.h"
+#include "tests/host_memory.h"
 #ifdef SG_CUDA_ENABLED
 #include "tests/cuda_memory.h"
 #endif
@@ -22,57 +18,6 @@
 // when they like: get() waits for them.
 
 namespace sg::testing {
-
-/// The CPU or the simulated device: both work on the host's memory.
-template <class Context>
-struct HostDevice {
-    Context context;
-    std::string name;
-    bool aligned;
-    static constexpr bool is_cpu = std::is_same_v<Context, CpuContext>;
-
-    template <class T>
-    class Input {
-      public:
-        Input(const std::vector<T>& values, int64_t offset) : offset_(offset) {
-            if (values.empty()) return;
-            // Aligned as GPU memory is, and ending with the values: AddressSanitizer sees one
-            // element too many.
-            const size_t bytes = (values.size() + size_t(offset)) * sizeof(T);
-            memory_.reset(::operator new(bytes, alignment));
-            std::copy(values.begin(), values.end(), static_cast<T*>(memory_.get()) + offset);
-        }
-        const T* data() const {
-            return memory_ ? static_cast<const T*>(memory_.get()) + offset_ : nullptr;
-        }
-        operator const T*() const { return data(); }  // NOLINT: kernels take pointers
-
-      private:
-        static constexpr std::align_val_t alignment{256};
-        struct Delete {
-            void operator()(void* memory) const { ::operator delete(memory, alignment); }
-        };
-        int64_t offset_;
-        std::unique_ptr<void, Delete> memory_;
-    };
-
-    /// Null for no values: an operand that is not there.
-    template <class T>
-    Input<T> input(const std::vector<T>& values) {
-        return Input<T>(values, aligned ? 0 : 1);
-    }
-    template <class T>
-    Output<T> output(int64_t count) {
-        return Output<T>(count, aligned ? 64 : 37);
-    }
-    /// An output that starts with values: what is updated in place.
-    template <class T>
-    Output<T> output(const std::vector<T>& values) {
-        Output<T> out = output<T>(int64_t(values.size()));
-        std::copy(values.begin(), values.end(), out.data());
-        return out;
-    }
-};
 
 /// Whether an absent GPU is a failure.
 inline bool gpu_required() {
@@ -124,6 +69,13 @@ void for_each_sim(const Body& body) {
     }
 }
 
+/// The simulated device and the GPU: what device code runs on.
+template <class Body>
+void for_each_accelerator(const Body& body) {
+    for_each_sim(body);
+    for_gpu(body);
+}
+
 template <class Body>
 void for_each_device(const Body& body) {
     HostDevice<CpuContext> cpu{CpuContext(2), "cpu", false};
@@ -131,8 +83,7 @@ void for_each_device(const Body& body) {
         INFO("device: cpu");
         body(cpu);
     }
-    for_each_sim(body);
-    for_gpu(body);
+    for_each_accelerator(body);
 }
 
 /// Types that every device stores: f32 and bf16. T is the argument's type.

@@ -170,41 +170,66 @@ TEST_CASE("labels as a bias equal labels as planes on devices", "[conv][devices]
     });
 }
 
-TEST_CASE("the mask or the residual may be the result itself", "[conv][devices]") {
-    const ConvShape few{
-        .N = 1, .H = 6, .W = 5, .C = 3, .K = 8, .R = 3, .S = 3, .stride = 1, .pad = 1};
-    for_each_accelerator([&](auto& device) {
-        for_each_type([&](auto type) {
-            using T = decltype(type);
-            for (const ConvShape& s : {kShared, kUnshared, few})
-                for (const bool as_mask : {false, true}) {
-                    INFO(to_string(s) << (as_mask ? ", mask" : ", residual"));
-                    const auto before = to<T>(uniform(s.y_size(), 41));
-                    const auto x = device.input(to<T>(uniform(s.x_size(), 42)));
-                    const auto w = device.input(to<T>(uniform(s.w_size(), 43)));
-                    const auto other = device.input(before);
-                    const auto run = [&](auto& y, const T* operand) {
-                        auto space = device.template output<float>(
-                            conv_workspace<T>(device.context.properties(), ConvPass::forward, s));
-                        ConvEpilogue<T> e;
-                        if (as_mask)
-                            e.mask = operand, e.mask_slope = 0.5f;
-                        else
-                            e.residual = operand;
-                        conv_forward(device.context,
-                                     ConvForwardArgs<T, T, T>{.shape = s,
-                                                              .x = x,
+namespace {
+
+/// A pass whose mask or residual is the result, against the same with an operand of its own.
+template <class T, class Device>
+void check_in_place(Device& device, const ConvShape& s, ConvPass pass, bool as_mask) {
+    using W = std::conditional_t<Device::is_cpu, acc_t<T>, T>;
+    const bool fprop = pass == ConvPass::forward;
+    const int64_t size = fprop ? s.y_size() : s.x_size();
+    const auto before = to<T>(uniform(size, 41));
+    const auto from = device.input(to<T>(uniform(fprop ? s.x_size() : s.y_size(), 42)));
+    const auto w = device.input(to<W>(uniform(s.w_size(), 43)));
+    int64_t floats = 0;
+    if constexpr (!Device::is_cpu) floats = conv_workspace<T>(device.context.properties(), pass, s);
+    const auto run = [&](auto& result, const T* operand) {
+        auto space = device.template output<float>(floats);
+        ConvEpilogue<T> e{.slope = 0.5f};
+        if (as_mask)
+            e.mask = operand, e.mask_slope = 0.25f;
+        else
+            e.residual = operand;
+        if (fprop)
+            conv_forward(device.context, ConvForwardArgs<T, T, W>{.shape = s,
+                                                                  .x = from,
+                                                                  .w = w,
+                                                                  .epilogue = e,
+                                                                  .y = result,
+                                                                  .workspace = space,
+                                                                  .workspace_size = floats});
+        else
+            conv_dgrad(device.context, ConvDgradArgs<T, T, W>{.shape = s,
+                                                              .grad_y = from,
                                                               .w = w,
                                                               .epilogue = e,
-                                                              .y = y,
+                                                              .grad_x = result,
                                                               .workspace = space,
-                                                              .workspace_size = space.size()});
-                        return y.get();
-                    };
-                    auto apart = device.template output<T>(s.y_size());
-                    auto in_place = device.output(before);
-                    CHECK(run(in_place, in_place) == run(apart, other));
-                }
-        });
-    });
+                                                              .workspace_size = floats});
+        return result.get();
+    };
+    auto apart = device.template output<T>(size);
+    auto in_place = device.output(before);
+    const auto other = device.input(before);
+    CHECK(run(in_place, in_place) == run(apart, other));
+}
+
+template <class T, class Device>
+void check_in_place(Device& device) {
+    const ConvShape few{
+        .N = 1, .H = 6, .W = 5, .C = 3, .K = 8, .R = 3, .S = 3, .stride = 1, .pad = 1};
+    for (const ConvShape& s : {kShared, kUnshared, few})
+        for (const ConvPass pass : {ConvPass::forward, ConvPass::dgrad})
+            for (const bool as_mask : {false, true}) {
+                INFO(to_string(pass)
+                     << ", " << to_string(s) << (as_mask ? ", mask" : ", residual"));
+                check_in_place<T>(device, s, pass, as_mask);
+            }
+}
+
+}  // namespace
+
+TEST_CASE("the mask or the residual may be the result itself", "[conv][devices]") {
+    for_each_device([](auto& device) { check_in_place<float>(device); });
+    for_each_accelerator([](auto& device) { check_in_place<bf16>(device); });
 }

@@ -108,12 +108,6 @@ void check_shape(Device& device, const ConvShape& s) {
         CHECK(excess<float, float>(run_wgrad(device, v.version, in), in.want.grad_w) <= 1);
 }
 
-template <class Body>
-void for_each_gpu_like(const Body& body) {
-    for_each_sim(body);
-    for_gpu(body);
-}
-
 /// Counts of one launch of forward.
 template <class T>
 LaunchCounts count_forward(int version, const ConvShape& s) {
@@ -133,7 +127,7 @@ constexpr ConvShape residual{
 TEST_CASE("every version of convolution's ladder computes the same", "[conv_ladder]") {
     std::vector<ConvShape> shapes = {kLayers[1], kLayers[7]};
     for (uint32_t i = 200; i < 206; ++i) shapes.push_back(sample(i));
-    for_each_gpu_like([&](auto& device) {
+    for_each_accelerator([&](auto& device) {
         for (const ConvShape& s : shapes)
             for_each_type([&](auto type) { check_shape<decltype(type)>(device, s); });
     });
@@ -146,7 +140,7 @@ TEST_CASE("convolution's ladder takes awkward sizes", "[conv_ladder]") {
         {.N = 1, .H = 9, .W = 15, .C = 12, .K = 65, .R = 2, .S = 3, .stride = 2, .pad = 1},
         {.N = 2, .H = 3, .W = 70, .C = 24, .K = 33, .R = 1, .S = 1, .stride = 5, .pad = 0},
         {.N = 1, .H = 20, .W = 22, .C = 2, .K = 2, .R = 20, .S = 22, .stride = 1, .pad = 1}};
-    for_each_gpu_like([&](auto& device) {
+    for_each_accelerator([&](auto& device) {
         for (const ConvShape& s : shapes)
             for_each_type([&](auto type) { check_shape<decltype(type)>(device, s); });
     });

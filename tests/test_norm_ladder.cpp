@@ -70,12 +70,6 @@ bool runs(Device& device, const LadderVersion& version) {
     return std::string(version.name) != "cluster" || device.context.properties().max_cluster > 1;
 }
 
-template <class Body>
-void for_each_gpu_like(const Body& body) {
-    for_each_sim(body);
-    for_gpu(body);
-}
-
 /// Counts of one launch of forward in f32 on [2, 1024, 64].
 LaunchCounts count_forward(int version) {
     SimOptions options;
@@ -91,7 +85,7 @@ constexpr int64_t kBytes = 2 * 1024 * 64 * 4, kSlack = kBytes / 8;  // gamma, be
 }  // namespace
 
 TEST_CASE("every version of instance norm's ladder computes the same", "[norm_ladder]") {
-    for_each_gpu_like([](auto& device) {
+    for_each_accelerator([](auto& device) {
         for_each_type([&](auto type) {
             using T = decltype(type);
             for (const InstanceNormShape& shape :
@@ -113,7 +107,7 @@ TEST_CASE("every version of instance norm's ladder computes the same", "[norm_la
 }
 
 TEST_CASE("every version of instance norm's backward computes the same", "[norm_ladder]") {
-    for_each_gpu_like([](auto& device) {
+    for_each_accelerator([](auto& device) {
         for_each_type([&](auto type) {
             using T = decltype(type);
             for (const InstanceNormShape& shape : {InstanceNormShape{2, 33, 5}, {1, 200, 64}})

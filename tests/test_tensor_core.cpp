@@ -30,12 +30,6 @@ double rounded_tf32(double x) {
     return std::ldexp(std::round(mantissa * 2048), exponent - 11);
 }
 
-template <class Body>
-void for_each_gpu_like(const Body& body) {
-    for_each_sim(body);
-    for_gpu(body);
-}
-
 }  // namespace
 
 TEST_CASE("a warp multiplies tiles of bf16", "[tensor_core]") {
@@ -43,7 +37,7 @@ TEST_CASE("a warp multiplies tiles of bf16", "[tensor_core]") {
         const auto a = to<bf16>(uniform(16 * 16, seed)), b = to<bf16>(uniform(16 * 8, seed + 10));
         const auto d = to<float>(uniform(16 * 8, seed + 20));
         const auto want = product(to_double(d), to_double(a), to_double(b), 16);
-        for_each_gpu_like([&](auto& device) {
+        for_each_accelerator([&](auto& device) {
             const auto in_a = device.input(a), in_b = device.input(b);
             for (bool through_shared : {false, true}) {
                 CAPTURE(seed, through_shared);
@@ -65,7 +59,7 @@ TEST_CASE("a warp multiplies tiles of tf32", "[tensor_core]") {
     for (auto* values : {&ra, &rb})
         for (double& v : *values) v = rounded_tf32(v);
     const auto want = product(to_double(d), ra, rb, 8);
-    for_each_gpu_like([&](auto& device) {
+    for_each_accelerator([&](auto& device) {
         const auto in_a = device.input(a), in_b = device.input(b);
         auto sums = device.output(d);
         tile_product(device.context, TileProductArgs{.a_tf32 = in_a, .b_tf32 = in_b, .d = sums});

@@ -15,6 +15,7 @@ struct DeviceProperties {
     int max_threads = 1024;       ///< per block
     size_t shared_per_block = 0;  ///< bytes a block may ask for (the opt-in limit)
     int max_cluster = 1;          ///< blocks per cluster, non-portable sizes included
+    bool wgmma = true;            ///< whether ConvWgmma::automatic may choose it, where it exists
 };
 
 /// Extents of a grid or a block of threads, as CUDA's dim3. Implicit, so that `{.grid = n}` works.

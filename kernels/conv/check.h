@@ -28,11 +28,11 @@ struct ConvPointer {
     bool optional = false;
 };
 template <class T>
-ConvPointer required(const char* name, const T* p) {
+ConvPointer required_pointer(const char* name, const T* p) {
     return {name, p, alignof(T)};
 }
 template <class T>
-ConvPointer optional(const char* name, const T* p) {
+ConvPointer optional_pointer(const char* name, const T* p) {
     return {name, p, alignof(T), true};
 }
 

@@ -1,57 +1,31 @@
 #pragma once
 
-#include <cstdint>
-#include <string>
-
 #include "kernels/common/bf16.h"
 #include "kernels/common/context.h"
 #include "kernels/common/device_context.h"
 #include "kernels/common/device_properties.h"
+#include "kernels/conv/conv_shape.h"
+
+// The passes of a convolution. Outputs are overwritten; no pass may run in place.
+//
+// On the CPU: T = float, bf16 (products of bf16 values summed in f32) and double; Out is T, or
+// float with T = bf16. Weights are W = acc_t<T>: the f32 masters are converted and laid out for
+// the processor inside; the result of that is kept and reused while `weight_version` (nonzero)
+// stays the same for the same pointer.
+//
+// On a device: T = float, bf16; Out as above. Weights are W = T, which for bf16 is a copy that the
+// caller rounds (Adam writes one). Tensors have less than 2^31 - 256 elements. The caller provides
+// conv_workspace(...) floats; nothing is kept between calls.
 
 namespace sg {
-
-/// Extents of a 2-D convolution
-///   y[n,p,q,k] = bias[k] + sum_{r,s,c} x[n, p*stride - pad + r, q*stride - pad + s, c] w[k,r,s,c]
-/// with x zero outside the image. Activations are NHWC, weights KRSC (PyTorch's OIHW with I last).
-/// The three passes below are closed under differentiation: each is linear in both operands, and
-/// its derivative by either is one of the other two. Transposed convolution is dgrad.
-struct ConvShape {
-    int64_t N = 1, H = 1, W = 1, C = 1;  ///< x
-    int64_t K = 1, R = 1, S = 1;         ///< w: output channels, kernel height and width
-    int64_t stride = 1, pad = 0;
-
-    int64_t P() const { return (H + 2 * pad - R) / stride + 1; }  ///< height of y
-    int64_t Q() const { return (W + 2 * pad - S) / stride + 1; }  ///< width of y
-    int64_t x_size() const { return N * H * W * C; }
-    int64_t w_size() const { return K * R * S * C; }
-    int64_t y_size() const { return N * P() * Q() * K; }
-    bool operator==(const ConvShape&) const = default;
-};
-
-/// Throws Error(operation) unless every extent is positive and the kernel fits the padded image.
-void check_conv_shape(const char* operation, const ConvShape& shape);
-std::string to_string(const ConvShape& shape);
-
-/// The passes. Outputs are overwritten; no pass may run in place.
-///
-/// On the CPU: T = float, bf16 (products of bf16 values summed in f32) and double; Out is T, or
-/// float with T = bf16. Weights are W = acc_t<T>: the f32 masters are converted and laid out for
-/// the processor inside; the result of that is kept and reused while `weight_version` (nonzero)
-/// stays the same for the same pointer.
-///
-/// On a device: T = float, bf16; Out as above. Weights are W = T, which for bf16 is a copy that the
-/// caller rounds (Adam writes one). Tensors have less than 2^31 - 256 elements. The caller provides
-/// conv_workspace(...) floats; nothing is kept between calls.
-enum class ConvPass { forward, dgrad, wgrad };
-const char* to_string(ConvPass pass);
 
 /// How a device multiplies f32: in f32, or on tensor cores after rounding operands to tf32 (10 bits
 /// of mantissa; sums stay f32). The CPU and bf16 take no notice.
 enum class ConvMath { strict, tf32 };
 
 /// Whether a device with wgmma (Hopper) multiplies bf16 by it (kernels/conv/wgmma): where that is
-/// expected to be faster, never, or wherever it can. The environment's SG_WGMMA=0 makes `never` of
-/// `automatic`. Needs no other workspace.
+/// expected to be faster, never, or wherever it can. On a context opened with SG_WGMMA=0 in the
+/// environment `automatic` is `never`. Needs no other workspace.
 enum class ConvWgmma { automatic, never, always };
 
 /// Floats of workspace that a pass needs on a device: partial sums, where the sum of each output

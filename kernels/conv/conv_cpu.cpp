@@ -91,32 +91,24 @@ void plain_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
     }
 }
 
-/// The epilogue as a pass of its own over sums that already hold `bias_done`'s part of it.
-template <class T, class Out, class Sum>
-void apply_epilogue(const CpuContext& context, int64_t count, int64_t channels,
-                    const ConvEpilogue<T>& e, bool bias_done, const Sum* sums, Out* out) {
-    using A = acc_t<T>;
-    parallel_chunks(context, count, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            A v = A(sums[i]);
-            if (e.bias && !bias_done) v += e.bias[i % channels];
-            if (!(v > 0)) v *= A(e.slope);
-            if (e.mask && !(A(e.mask[i]) > 0)) v *= A(e.mask_slope);
-            if (e.residual) v += A(e.residual[i]);
-            out[i] = Out(v);
-        }
-    });
-}
-
-/// `plain(sums)` leaves unrounded sums, to which the epilogue is applied. They go to memory of
-/// their own if they are wider than the result, or if the result holds an operand of the epilogue.
+/// Applies the epilogue to the unrounded sums that `plain(sums)` leaves. They have memory of their
+/// own, because the result may be narrower than they are, or hold an operand of the epilogue.
 template <class T, class Out, class Plain>
-void with_epilogue(CpuContext& context, int64_t count, int64_t channels,
-                   const ConvEpilogue<T>& epilogue, bool bias_done, Out* out, const Plain& plain) {
+void with_epilogue(CpuContext& context, int64_t count, int64_t channels, const ConvEpilogue<T>& e,
+                   Out* out, const Plain& plain) {
     using Sum = acc_t<T>;
     auto* sums = static_cast<Sum*>(context.conv_cache().workspace(size_t(count) * sizeof(Sum)));
     plain(sums);
-    apply_epilogue(context, count, channels, epilogue, bias_done, sums, out);
+    parallel_chunks(context, count, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+            Sum v = sums[i];
+            if (e.bias) v += e.bias[i % channels];
+            if (!(v > 0)) v *= Sum(e.slope);
+            if (e.mask && !(Sum(e.mask[i]) > 0)) v *= Sum(e.mask_slope);
+            if (e.residual) v += Sum(e.residual[i]);
+            out[i] = Out(v);
+        }
+    });
 }
 
 }  // namespace
@@ -128,12 +120,11 @@ void conv_forward(CpuContext& context, const ConvForwardArgs<T, Out>& args) {
     if (!args.epilogue.more()) {
         plain_forward(context, args);
     } else {
-        with_epilogue(context, s.y_size(), s.K, args.epilogue, true, args.y, [&](acc_t<T>* sums) {
+        with_epilogue(context, s.y_size(), s.K, args.epilogue, args.y, [&](acc_t<T>* sums) {
             plain_forward(context,
                           ConvForwardArgs<T, acc_t<T>>{.shape = s,
                                                        .x = args.x,
                                                        .w = args.w,
-                                                       .epilogue = {.bias = args.epilogue.bias},
                                                        .y = sums,
                                                        .weight_version = args.weight_version});
         });
@@ -153,7 +144,7 @@ void conv_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
         plain_dgrad(context, args);
         return;
     }
-    with_epilogue(context, s.x_size(), s.C, args.epilogue, false, args.grad_x, [&](acc_t<T>* sums) {
+    with_epilogue(context, s.x_size(), s.C, args.epilogue, args.grad_x, [&](acc_t<T>* sums) {
         plain_dgrad(context, ConvDgradArgs<T, acc_t<T>>{.shape = s,
                                                         .grad_y = args.grad_y,
                                                         .w = args.w,

@@ -77,12 +77,15 @@ bool narrow_dgrad(ThisDevice& device, const ConvDgradArgs<T, Out, T>& args) {
 
 template <DeviceContext Device, class T, class Out>
 void conv_dgrad(Device& device, const ConvDgradArgs<T, Out, T>& args) {
+    check_conv_extents(ConvPass::dgrad, args.shape);
     ConvImplementation* chosen = chosen_for(device, args);
     check_conv_device(
         ConvPass::dgrad, args.shape,
-        {required("grad_y", args.grad_y), required("w", args.w), required("grad_x", args.grad_x),
-         optional("bias", args.epilogue.bias), optional("mask", args.epilogue.mask),
-         optional("residual", args.epilogue.residual), optional("workspace", args.workspace)},
+        {required_pointer("grad_y", args.grad_y), required_pointer("w", args.w),
+         required_pointer("grad_x", args.grad_x), optional_pointer("bias", args.epilogue.bias),
+         optional_pointer("mask", args.epilogue.mask),
+         optional_pointer("residual", args.epilogue.residual),
+         optional_pointer("workspace", args.workspace)},
         chosen ? workspace_floats(*chosen)
                : conv_workspace<T>(device.properties(), ConvPass::dgrad, args.shape, args.math),
         args.workspace, args.workspace_size);

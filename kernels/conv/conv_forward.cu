@@ -93,10 +93,12 @@ void conv_forward(Device& device, const ConvForwardArgs<T, Out, T>& args) {
     ConvImplementation* chosen = chosen_for(device, args);
     check_conv_device(
         ConvPass::forward, args.shape,
-        {required("x", args.x), required("w", args.w), required("y", args.y),
-         optional("bias", args.epilogue.bias), optional("mask", args.epilogue.mask),
-         optional("residual", args.epilogue.residual), optional("label_bias", args.label_bias),
-         optional("workspace", args.workspace)},
+        {required_pointer("x", args.x), required_pointer("w", args.w),
+         required_pointer("y", args.y), optional_pointer("bias", args.epilogue.bias),
+         optional_pointer("mask", args.epilogue.mask),
+         optional_pointer("residual", args.epilogue.residual),
+         optional_pointer("label_bias", args.label_bias),
+         optional_pointer("workspace", args.workspace)},
         chosen ? workspace_floats(*chosen)
                : conv_workspace<T>(device.properties(), ConvPass::forward, args.shape, args.math),
         args.workspace, args.workspace_size);

@@ -82,11 +82,12 @@ bool narrow_wgrad(ThisDevice& device, const ConvWgradArgs<T>& args) {
 
 template <DeviceContext Device, class T>
 void conv_wgrad(Device& device, const ConvWgradArgs<T>& args) {
+    check_conv_extents(ConvPass::wgrad, args.shape);
     ConvImplementation* chosen = chosen_for(device, args);
     check_conv_device(
         ConvPass::wgrad, args.shape,
-        {required("x", args.x), required("grad_y", args.grad_y), required("grad_w", args.grad_w),
-         optional("workspace", args.workspace)},
+        {required_pointer("x", args.x), required_pointer("grad_y", args.grad_y),
+         required_pointer("grad_w", args.grad_w), optional_pointer("workspace", args.workspace)},
         chosen ? workspace_floats(*chosen)
                : conv_workspace<T>(device.properties(), ConvPass::wgrad, args.shape, args.math),
         args.workspace, args.workspace_size);

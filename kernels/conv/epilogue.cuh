@@ -20,6 +20,7 @@ struct ConvResult {
     Global<const T> residual;
 };
 
+/// (static: `Global` is another type in nvcc's compilation of this function.)
 template <class T, class Out>
 static ConvResult<T> conv_result(const ConvEpilogue<T>& e, Out* out) {
     ConvResult<T> result{nullptr, nullptr, e.bias, e.slope, e.mask, e.mask_slope, e.residual};

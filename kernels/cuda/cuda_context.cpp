@@ -1,5 +1,8 @@
 #include "kernels/cuda/cuda_context.h"
 
+#include <cstdlib>
+#include <string_view>
+
 #include "kernels/cuda/check.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/staging.h"
@@ -14,6 +17,12 @@ int attribute(cudaDeviceAttr which, int device) {
     int value = 0;
     check(cudaDeviceGetAttribute(&value, which, device), "cuda");
     return value;
+}
+
+/// SG_WGMMA=0: for comparisons without another build.
+bool wgmma_wanted() {
+    const char* value = std::getenv("SG_WGMMA");
+    return !value || std::string_view(value) != "0";
 }
 
 }  // namespace
@@ -44,7 +53,8 @@ CudaContext::CudaContext(int device) : device_(device) {
                    .processors = found.multiProcessorCount,
                    .max_threads = found.maxThreadsPerBlock,
                    .shared_per_block = found.sharedMemPerBlockOptin,
-                   .max_cluster = 1};
+                   .max_cluster = 1,
+                   .wgmma = wgmma_wanted()};
     if (attribute(cudaDevAttrClusterLaunch, device))
         properties_.max_cluster = properties_.architecture < 120 ? 16 : 8;
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cuda");

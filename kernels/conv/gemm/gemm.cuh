@@ -1,7 +1,10 @@
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/conv/epilogue.cuh"
 #include "kernels/conv/gemm/gather.cuh"
+#include "kernels/conv/gemm/matrix.cuh"
 
 // The matrix product that all three passes of convolution are: a block computes a tile of the
 // result from a range of tiles of depth, which arrive by asynchronous copies a few tiles ahead.
@@ -23,9 +26,8 @@ struct GemmConfig {
     static constexpr size_t stage_bytes = (LayoutA::elements + LayoutB::elements) * sizeof(T);
     /// The sums wait for their epilogue in rows of this many floats, where the tiles were.
     static constexpr int pitch = Math::template pitch<LayoutB>;
-    static constexpr size_t shared_bytes = stages * stage_bytes > tile_m* pitch * sizeof(float)
-                                               ? stages* stage_bytes
-                                               : tile_m* pitch * sizeof(float);
+    static constexpr size_t sums_bytes = sizeof(float) * tile_m * pitch;
+    static constexpr size_t shared_bytes = std::max(stages * stage_bytes, sums_bytes);
 };
 
 /// What the blocks of a launch share: blockIdx.x counts tiles of the result, the ones along n

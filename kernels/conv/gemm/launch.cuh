@@ -40,11 +40,12 @@ void with_config(ConvTile tile, bool vectors, const Body& body) {
         using T = std::conditional_t<wide, float, bf16>;
         constexpr int k = conv_tile_depth(arithmetic), V = vec_width<T>;
         // tf32 reads side-contiguous fragments word by word, which takes registers: smaller pieces.
-        using Large = TensorMath<T, 128, 128, k, 2, wide ? 4 : 2>;
+        constexpr int large_warps = wide ? 4 : 2, large_blocks = wide ? 1 : 2;
+        using Large = TensorMath<T, 128, 128, k, 2, large_warps>;
         using Tall = TensorMath<T, 128, 64, k, 2, 2>;
         using Small = TensorMath<T, 64, 64, k, 2, 2>;
         if (!vectors) return call.template operator()<Small, 1, 3>();
-        if (tile == ConvTile::large) return call.template operator() < Large, V, wide ? 1 : 2 > ();
+        if (tile == ConvTile::large) return call.template operator()<Large, V, large_blocks>();
         if constexpr (!wide)
             if (tile == ConvTile::tall) return call.template operator()<Tall, V, 3>();
         return call.template operator()<Small, V, 4>();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/conv/gemm/gather.cuh"
+#include "kernels/conv/gemm/matrix.cuh"
 
 // The operands' copies for tiles of depth that lie in one tap (r,s), which they do where channels
 // come in multiples of the tile's depth: what GatherDepth, PlainMatrix and PhaseWeights find out

@@ -1,6 +1,4 @@
-#include <cstdlib>
 #include <limits>
-#include <string_view>
 
 #include "kernels/common/piece.h"
 #include "kernels/conv/gemm/plan.h"
@@ -31,11 +29,6 @@ double model_clocks(const DeviceProperties& device, const ConvProduct& p, const 
     return double(pieces_of(blocks, device.processors)) * block;
 }
 
-bool turned_off() {
-    const char* value = std::getenv("SG_WGMMA");
-    return value && std::string_view(value) == "0";
-}
-
 }  // namespace
 
 bool conv_wgmma_takes(const DeviceProperties& device, ConvPass pass, const ConvShape& s) {
@@ -58,8 +51,8 @@ bool conv_wgmma_chosen(const DeviceProperties& device, ConvPass pass, const Conv
                        ConvWgmma wgmma) {
     if (wgmma == ConvWgmma::never || !conv_wgmma_takes(device, pass, s)) return false;
     if (wgmma == ConvWgmma::always) return true;
-    return !turned_off() && conv_wgmma_plan(device, pass, s).clocks <
-                                conv_plan(device, pass, s, ConvArithmetic::bf16).clocks;
+    return device.wgmma && conv_wgmma_plan(device, pass, s).clocks <
+                               conv_plan(device, pass, s, ConvArithmetic::bf16).clocks;
 }
 
 }  // namespace sg
