@@ -5,6 +5,9 @@
 
 #include "kernels/common/error.h"
 #include "kernels/conv/choice/dispatch.h"
+#ifdef SG_CUDA_ENABLED
+#include "kernels/conv/choice/gpu_chooser.h"
+#endif
 
 namespace sg {
 
@@ -50,7 +53,7 @@ std::string Device::cuda_unavailable() {
 }
 #else
 std::unique_ptr<Device> Device::cuda(int) {
-    throw Error("cuda", cuda_unavailable(),
+    throw Error("cuda", "no GPU can be used: " + cuda_unavailable(),
                 "configure with -DSG_CUDA=ON (needs the CUDA Toolkit), or use --device cpu");
 }
 std::string Device::cuda_unavailable() {
@@ -96,6 +99,22 @@ DeviceProperties Device::properties() const {
                                  [](const PlanningContext& plan) { return plan.properties; },
                                  [](const auto& context) { return context.properties(); }},
                       context_);
+}
+
+void Device::choose_convolutions([[maybe_unused]] const std::string& version,
+                                 [[maybe_unused]] ConvChooser::Options options) {
+#ifdef SG_CUDA_ENABLED
+    if (auto* gpu = std::get_if<CudaContext>(&context_))
+        gpu->set_conv_chooser(gpu_conv_chooser(*gpu, version, std::move(options)));
+#endif
+}
+
+void Device::choose_for(const std::vector<ConvCall>& calls,
+                        const std::function<void(size_t, size_t)>& progress) {
+    for (size_t done = 0; done < calls.size(); ++done) {
+        conv_workspace(calls[done]);  // asks the chooser
+        if (progress) progress(done + 1, calls.size());
+    }
 }
 
 int64_t Device::conv_workspace(const ConvCall& call) {

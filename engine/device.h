@@ -8,22 +8,15 @@
 #include <vector>
 
 #include "engine/arena.h"
+#include "engine/planning_context.h"
 #include "kernels/common/context.h"
-#include "kernels/conv/conv_call.h"
+#include "kernels/conv/choice/chooser.h"
 #include "kernels/sim/sim_context.h"
 #ifdef SG_CUDA_ENABLED
 #include "kernels/cuda/cuda_context.h"
 #endif
 
 namespace sg {
-
-/// What takes the place of a context on a device that only plans: nothing runs on it.
-struct PlanningContext {
-    DeviceProperties properties;
-    /// Floats of workspace for a call, as on the device that is planned for.
-    std::function<int64_t(const ConvCall&)> workspace;
-    std::vector<ConvCall> calls;  ///< each convolution once, in the order of the first call
-};
 
 /// Where tensors live and kernels run. Must outlive its tensors. Used by one thread at a time.
 class Device {
@@ -64,6 +57,12 @@ class Device {
     /// What launchers see; of the processor, nothing.
     DeviceProperties properties() const;
 
+    /// From now on the options decide who computes each convolution (kernels/conv/choice). Only on
+    /// a GPU; elsewhere nothing is open to choice. `version` tells builds of our own kernels apart.
+    void choose_convolutions(const std::string& version, ConvChooser::Options options);
+    /// Chooses for these calls at once; progress(done, all) is told after each.
+    void choose_for(const std::vector<ConvCall>& calls,
+                    const std::function<void(size_t, size_t)>& progress = {});
     /// Floats of workspace that a convolution needs here: none on the CPU.
     int64_t conv_workspace(const ConvCall& call);
     /// The convolutions asked for so far on a device that plans.

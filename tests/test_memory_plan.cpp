@@ -85,6 +85,28 @@ TEST_CASE("a plan lists every convolution once", "[plan]") {
     CHECK(listed(ConvPass::forward, 8, 64, 7));
 }
 
+TEST_CASE("a run that does not fit is refused with what would", "[plan]") {
+    const PlannedRun run = paper_run(Precision::f32);
+    const TrainingPlan plan = plan_training(gpu(90), run);
+    const auto with = [&](size_t free) {
+        require_memory(plan, run, gpu(90), {.free = free, .total = size_t{8} << 30});
+    };
+    with(plan.block_bytes + (size_t{256} << 20));
+    expect_error([&] { with(size_t{2'400'000'000}); },
+                 {"memory", "batch 16 in f32", "2.40 GB of 8.59 GB are free", "batch ", "would fit",
+                  "bf16 would take"});
+    expect_error([&] { with(size_t{600'000'000}); }, {"a smaller image size or network"});
+    expect_error([&] { with(0); }, {"0.00 GB of 8.59 GB are free"});
+}
+
+TEST_CASE("devices in the host's memory need no preparation", "[plan]") {
+    const auto sim = Device::sim();
+    bool said = false;
+    prepare_device(*sim, paper_run(Precision::f32), [&](const std::string&) { said = true; });
+    CHECK_FALSE(said);
+    CHECK(sim->arena().reserved_bytes() == 0);
+}
+
 TEST_CASE("a batch that fits is found", "[plan]") {
     PlannedRun run = paper_run(Precision::f32, 9);
     const size_t bytes = plan_training(gpu(90), run).block_bytes;

@@ -47,7 +47,7 @@ void print_row(const char* name, const sg::StepTime& time) {
 int run_step(StepOptions& options) {
     auto& benchmark = options.benchmark;
     benchmark.precision = sg::precision_from_string(options.precision);
-    const auto device = sg::tools::open_device(options.device);
+    const auto device = sg::tools::open_device(options.device, sg::tools::to_stderr).device;
     std::optional<sg::AtomicFile> file;  // opened first: a wrong path must not cost the measurement
     if (!options.json.empty()) file.emplace(options.json);
     fmt::print("device {}, {}\n", sg::tools::device_report(*device), options.precision);

@@ -44,7 +44,7 @@ int run(int argc, char** argv) {
     app.add_flag("-q,--quiet", options.quiet, "print only misses and the summary");
     if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
 
-    const auto device = sg::tools::open_device(options.device);
+    const auto device = sg::tools::open_device(options.device, sg::tools::to_stderr).device;
     const auto precision = sg::precision_from_string(options.precision);
     int misses = 0;
     for (const std::string& file : options.files) {

@@ -144,13 +144,15 @@ int run(int argc, char** argv) {
                   : config.out.empty() ? new_run_folder(config.dataset)
                                        : std::filesystem::path(config.out);
     request.config.out = request.run.string();
-    const auto device = sg::tools::open_device({config.device, config.threads});
     sg::tools::TrainDisplay display(config, line.quiet);
-    display.message(fmt::format(
-        "device: {}{}\nprecision: {}\nimages: {}, batch {}\nrun folder: {}\n",
-        sg::tools::device_report(*device),
-        config.device == "auto" ? "; chosen because this version has no CUDA device" : "",
-        config.precision, config.image_size, config.batch_size, request.run.string()));
+    const auto [device, reason] =
+        sg::tools::open_device({config.device, config.threads, config.conv},
+                               [&](const std::string& fact) { display.message(fact); });
+    display.message(
+        fmt::format("device: {}{}\nprecision: {}\nimages: {}, batch {}\nrun folder: {}\n",
+                    sg::tools::device_report(*device),
+                    reason.empty() ? "" : fmt::format("; no GPU is used: {}", reason),
+                    config.precision, config.image_size, config.batch_size, request.run.string()));
     const sg::TrainResult result = sg::train(*device, request, display.observer());
     display.finish();
 

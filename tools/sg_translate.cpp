@@ -27,7 +27,7 @@ int run(int argc, char** argv) {
     sg::tools::add_device_options(app, device_options);
     if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
 
-    const auto device = sg::tools::open_device(device_options);
+    const auto device = sg::tools::open_device(device_options, sg::tools::to_stderr).device;
     const auto results = sg::translate_files(*device, request, [](const std::string& reason) {
         fmt::print(stderr, "sg_translate: skipped: {}\n", reason);
     });

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 
@@ -67,22 +68,80 @@ int guarded(const char* name, int (*run)(int, char**), int argc, char** argv) {
 }
 
 void add_device_options(CLI::App& app, DeviceOptions& options) {
-    app.add_option("--device", options.name, "auto, cpu or sim (CUDA kernels, simulated: slow)")
+    app.add_option("--device", options.name,
+                   "auto, cpu, cuda, cuda:NUMBER, or sim (CUDA kernels, simulated: slow)")
         ->capture_default_str();
     app.add_option("--threads", options.threads, "0: one per processor")->capture_default_str();
+    app.add_option("--conv", options.conv,
+                   "convolutions on a GPU: auto (the fastest of all), own, or cudnn")
+        ->capture_default_str();
 }
 
-std::unique_ptr<Device> open_device(const DeviceOptions& options) {
-    const auto& [name, threads] = options;
+namespace {
+
+/// The number behind "cuda" or "cuda:"; nothing if `name` is no GPU.
+std::optional<int> gpu_number(std::string_view name) {
+    if (name == "cuda") return 0;
+    constexpr std::string_view prefix = "cuda:";
+    if (!name.starts_with(prefix)) return std::nullopt;
+    const std::string_view digits = name.substr(prefix.size());
+    int number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    const bool whole = error == std::errc() && end == digits.data() + digits.size();
+    require(whole && number >= 0, "device", "'{}' names no GPU: expected cuda, cuda:0, cuda:1, ...",
+            name);
+    return number;
+}
+
+}  // namespace
+
+OpenedDevice open_device(const DeviceOptions& options,
+                         const std::function<void(const std::string& line)>& say) {
+    const auto& [name, threads, conv] = options;
     require(threads >= 0 && threads <= 4096, "threads", "{} is not a number of threads", threads);
-    if (name == "auto" || name == "cpu") return Device::cpu(threads);
-    if (name == "sim") return Device::sim({.threads = threads});
-    throw Error(
-        "device", fmt::format("'{}' is none of this version's devices: auto, cpu, sim", name),
-        name == "cuda" ? "it trains on the processor; sim runs the CUDA kernels there" : "");
+    ConvChooser::Options choosing{
+        .policy = conv_policy_from_string(conv), .memory = convolution_memory(), .say = say};
+    if (name == "cpu") return {Device::cpu(threads), ""};
+    if (name == "sim") return {Device::sim({.threads = threads}), ""};
+    OpenedDevice opened;
+    if (const auto number = gpu_number(name)) {
+        opened.device = Device::cuda(*number);
+    } else {
+        require(name == "auto", "device",
+                "'{}' is unknown, expected auto, cpu, cuda, cuda:NUMBER or sim", name);
+        opened.reason = Device::cuda_unavailable();
+        if (!opened.reason.empty()) return {Device::cpu(threads), opened.reason};
+        opened.device = Device::cuda();
+    }
+    opened.device->choose_convolutions(SG_VERSION, std::move(choosing));
+    return opened;
+}
+
+void to_stderr(const std::string& line) {
+    fmt::print(stderr, "{}", line);
+}
+
+std::filesystem::path convolution_memory() {
+    const auto variable = [](const char* name) {
+        const char* value = std::getenv(name);
+        return std::filesystem::path(value ? value : "");
+    };
+    const auto file = std::filesystem::path("stargan") / "convolutions.txt";
+    if (const auto cache = variable("XDG_CACHE_HOME"); cache.is_absolute()) return cache / file;
+    if (const auto home = variable("HOME"); home.is_absolute()) return home / ".cache" / file;
+    return {};
 }
 
 std::string device_report(const Device& device) {
+    if (device.name() == "cuda") {
+        const DeviceProperties gpu = device.properties();
+        const auto [free, total] = device.memory();
+        return fmt::format(
+            "cuda ({}, compute capability {}.{}, {} processors, {:.1f} of {:.1f} GB "
+            "of memory free)",
+            gpu.name, gpu.architecture / 10, gpu.architecture % 10, gpu.processors,
+            double(free) / 1e9, double(total) / 1e9);
+    }
     return fmt::format("{} ({}, {} threads, {})", device.name(), cpu_model_name(), device.threads(),
                        device.is_cpu() ? "convolutions with " + cpu_isa_name()
                                        : "simulating CUDA kernels: for tests, slow");

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -33,17 +35,32 @@ class UsageError : public std::runtime_error {
 /// Runs a tool: prints "NAME: error: ..." for an exception and turns it into an exit code.
 int guarded(const char* name, int (*run)(int, char**), int argc, char** argv);
 
-/// --device and --threads, for tools that have no configuration of their own.
+/// --device, --threads and --conv, for tools that have no configuration of their own.
 struct DeviceOptions {
     std::string name = "auto";
     int threads = 0;
+    std::string conv = "auto";
 };
 void add_device_options(CLI::App& app, DeviceOptions& options);
 
-/// "auto", "cpu" or "sim". Anything else is an Error that says what this version has.
-std::unique_ptr<Device> open_device(const DeviceOptions& options);
+struct OpenedDevice {
+    std::unique_ptr<Device> device;
+    std::string reason;  ///< why `auto` did not take a GPU; empty if it did, or was not asked
+};
+/// "auto" (a GPU if one can be used), "cpu", "sim", "cuda" or "cuda:1" (the second GPU). Throws
+/// Error for what this machine or build does not have. On a GPU, convolutions are chosen as
+/// options.conv says, remembered in convolution_memory(); say() is told what the user should know.
+OpenedDevice open_device(const DeviceOptions& options,
+                         const std::function<void(const std::string& line)>& say = {});
 
-/// The device, the processor's name, threads and what convolutions run on, for the start-up report.
+/// For open_device's say().
+void to_stderr(const std::string& line);
+
+/// Where choices of convolutions are kept: $XDG_CACHE_HOME or ~/.cache, stargan/convolutions.txt;
+/// empty if neither is known.
+std::filesystem::path convolution_memory();
+
+/// The device, its name, and what convolutions run on, for the start-up report.
 std::string device_report(const Device& device);
 
 }  // namespace sg::tools

@@ -52,8 +52,11 @@ std::vector<ConfigOption> config_options(TrainConfig& c) {
         {"Training", "lr-update-step", "official schedule: iterations between changes",
          &c.lr_update_step},
         {"Training", "seed", "of every random number", &c.seed},
-        {"Run", "device", "auto, cpu or sim (CUDA kernels, simulated: slow)", &c.device},
-        {"Run", "precision", "f32 or bf16", &c.precision},
+        {"Run", "device", "auto, cpu, cuda, cuda:NUMBER, or sim (CUDA kernels, simulated: slow)",
+         &c.device},
+        {"Run", "precision", "f32, tf32 (f32, convolutions rounded on a GPU) or bf16",
+         &c.precision},
+        {"Run", "conv", "convolutions on a GPU: auto (the fastest of all), own, or cudnn", &c.conv},
         {"Run", "threads", "processor threads; 0: all", &c.threads},
         {"Run", "out", "run folder; default runs/DATASET-NUMBER", &c.out},
         {"Run", "log-step", "iterations between lines of metrics", &c.log_step},
@@ -94,8 +97,9 @@ void validate(const TrainConfig& c) {
             "dataset {} needs --data DIRECTORY", c.dataset);
     require(c.lr_schedule == "paper" || c.lr_schedule == "official", "config",
             "lr-schedule '{}' is unknown, expected paper or official", c.lr_schedule);
-    require(c.precision == "f32" || c.precision == "bf16", "config",
-            "precision '{}' is unknown, expected f32 or bf16", c.precision);
+    require(c.precision == "f32" || c.precision == "tf32" || c.precision == "bf16", "config",
+            "precision '{}' is unknown, expected f32, tf32 or bf16", c.precision);
+    conv_policy_from_string(c.conv);
     parse_image_size(c.image_size);
     gan_loss_from_string(c.gan);
     require(c.batch_size >= 2, "config",

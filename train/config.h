@@ -42,7 +42,7 @@ struct TrainConfig {
     int lr_update_step = 1000;          ///< official schedule only
     int seed = 1;
     // run
-    std::string device = "auto", precision = "f32";
+    std::string device = "auto", precision = "f32", conv = "auto";
     int threads = 0;
     std::string out;  ///< run folder; "": runs/DATASET-NUMBER
     int log_step = 10, sample_step = 1000, model_save_step = 10000;

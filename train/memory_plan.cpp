@@ -4,6 +4,8 @@
 #include <functional>
 #include <memory>
 
+#include <fmt/ranges.h>
+
 #include "model/reference_step.h"
 
 namespace sg {
@@ -62,6 +64,65 @@ TrainingPlan plan_training(const DeviceProperties& properties, const PlannedRun&
 
 TrainingPlan plan_training(Device& device, const PlannedRun& run) {
     return plan_with([&] { return Device::planning_for(device); }, run);
+}
+
+namespace {
+
+/// What stays free besides the tensors: libraries load kernels when they are first used.
+constexpr size_t reserve_bytes = size_t{256} << 20;
+
+std::string gigabytes(size_t bytes) {
+    return fmt::format("{:.2f} GB", double(bytes) / 1e9);
+}
+
+/// What a user could do about a run that does not fit.
+std::string what_would_fit(const PlannedRun& run, const DeviceProperties& properties,
+                           size_t bytes) {
+    std::vector<std::string> advice;
+    if (const int batch = fitting_batch(properties, run, bytes); batch >= 2)
+        advice.push_back(fmt::format("batch {} would fit", batch));
+    if (run.precision != Precision::bf16) {
+        PlannedRun bf16 = run;
+        bf16.precision = Precision::bf16;
+        const size_t need = plan_training(properties, bf16).block_bytes;
+        if (need <= bytes) advice.push_back(fmt::format("bf16 would take {}", gigabytes(need)));
+    }
+    if (advice.empty()) advice.emplace_back("a smaller image size or network needs less");
+    return fmt::format("{}", fmt::join(advice, "; "));
+}
+
+}  // namespace
+
+void require_memory(const TrainingPlan& plan, const PlannedRun& run,
+                    const DeviceProperties& properties, const Device::Memory& available) {
+    if (plan.block_bytes + reserve_bytes <= available.free) return;
+    const size_t usable = available.free > reserve_bytes ? available.free - reserve_bytes : 0;
+    throw Error("memory",
+                fmt::format("batch {} in {} needs {} of device memory and {} for libraries; {} of "
+                            "{} are free",
+                            run.batch, to_string(run.precision), gigabytes(plan.block_bytes),
+                            gigabytes(reserve_bytes), gigabytes(available.free),
+                            gigabytes(available.total)),
+                what_would_fit(run, properties, usable));
+}
+
+void prepare_device(Device& device, const PlannedRun& run,
+                    const std::function<void(const std::string& line)>& say) {
+    const Device::Memory available = device.memory();
+    if (available.total == 0) return;
+    const TrainingPlan before = plan_training(device.properties(), run);
+    require_memory(before, run, device.properties(), available);
+    say(fmt::format("choosing who computes {} convolutions (kept for the next start)\n",
+                    before.convolutions.size()));
+    device.choose_for(before.convolutions, [&](size_t done, size_t all) {
+        constexpr size_t step = 20;
+        if (done % step == 0 && done < all) say(fmt::format("  {} of {}\n", done, all));
+    });
+    const TrainingPlan plan = plan_training(device, run);
+    require_memory(plan, run, device.properties(), device.memory());
+    device.arena().reserve(plan.block_bytes);
+    say(fmt::format("device memory: {} for tensors, of these {} for parameters and Adam\n",
+                    gigabytes(plan.block_bytes), gigabytes(plan.model_bytes)));
 }
 
 int fitting_batch(const DeviceProperties& properties, PlannedRun run, size_t bytes) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "engine/device.h"
@@ -29,6 +31,17 @@ struct TrainingPlan {
 TrainingPlan plan_training(const DeviceProperties& properties, const PlannedRun& run);
 /// The same on `device` (sim or cuda), with the workspaces of its chosen convolutions.
 TrainingPlan plan_training(Device& device, const PlannedRun& run);
+
+/// Throws Error if a plan does not fit what is free on the device, with the numbers and what would
+/// fit. `available` is the device's memory at start, before its arena took any.
+void require_memory(const TrainingPlan& plan, const PlannedRun& run,
+                    const DeviceProperties& properties, const Device::Memory& available);
+
+/// Makes a device with memory of its own ready for a run: chooses its convolutions (saying how far
+/// it is), checks that the run fits, takes the memory in one block, and says how much that is. Does
+/// nothing on devices in the host's memory.
+void prepare_device(Device& device, const PlannedRun& run,
+                    const std::function<void(const std::string& line)>& say);
 
 /// A batch below run.batch whose plan takes at most `bytes`, as large as can be told quickly; 0 if
 /// even one image does not fit.

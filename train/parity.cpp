@@ -186,8 +186,8 @@ bool all_pass(const std::vector<ParityCheck>& checks) {
 
 std::vector<ParityCheck> run_parity(const std::filesystem::path& path, Device& device,
                                     Precision precision) {
-    require(precision != Precision::bf16, "parity",
-            "bf16 rounds away what these files check; use f32 or f64");
+    require(precision == Precision::f32 || precision == Precision::f64, "parity",
+            "{} rounds away what these files check; use f32 or f64", to_string(precision));
     const SafetensorsReader file(path);
     const ParityConfig config = read_config(file);
     const auto quantities = Replay(file, config, device, precision, 0, 0).run();

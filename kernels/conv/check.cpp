@@ -61,7 +61,6 @@ void check_conv_device(ConvPass pass, const ConvShape& s,
                        std::initializer_list<ConvPointer> pointers, int64_t needed,
                        const float* workspace, int64_t given) {
     const char* op = to_string(pass);
-    check_conv_extents(pass, s);
     for (const ConvPointer& p : pointers) {
         require(p.address || p.optional, op, "{} is null: {}", p.name, to_string(s));
         require(reinterpret_cast<uintptr_t>(p.address) % p.alignment == 0, op,

@@ -40,8 +40,8 @@ ConvPointer optional_pointer(const char* name, const T* p) {
 /// and padded images of almost 2^31 elements (a tile may reach over the end).
 void check_conv_extents(ConvPass pass, const ConvShape& shape);
 
-/// Throws Error for what no device kernel takes: such extents, pointers that are null or not
-/// aligned to their type, less than `needed` floats of workspace.
+/// Throws Error for what no device kernel takes: pointers that are null or not aligned to their
+/// type, less than `needed` floats of workspace. The extents have been checked.
 void check_conv_device(ConvPass pass, const ConvShape& shape,
                        std::initializer_list<ConvPointer> pointers, int64_t needed,
                        const float* workspace, int64_t given);

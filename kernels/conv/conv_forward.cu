@@ -90,6 +90,7 @@ bool narrow_forward(ThisDevice& device, const ConvForwardArgs<T, Out, T>& args) 
 template <DeviceContext Device, class T, class Out>
 void conv_forward(Device& device, const ConvForwardArgs<T, Out, T>& args) {
     check_conv_forward(args);
+    check_conv_extents(ConvPass::forward, args.shape);
     ConvImplementation* chosen = chosen_for(device, args);
     check_conv_device(
         ConvPass::forward, args.shape,

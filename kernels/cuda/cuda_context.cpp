@@ -42,6 +42,10 @@ std::string CudaContext::unavailable() {
 CudaContext::CudaContext(int device) : device_(device) {
     const std::string reason = unavailable();
     if (!reason.empty()) throw Error("cuda", "no GPU can be used: " + reason);
+    int count = 0;
+    check(cudaGetDeviceCount(&count), "cuda");
+    require(device >= 0 && device < count, "cuda", "there are {} GPUs, 0 to {}; got {}", count,
+            count - 1, device);
     check(cudaSetDevice(device), "cuda");
     cudaDeviceProp found;
     check(cudaGetDeviceProperties(&found, device), "cuda");
@@ -57,8 +61,9 @@ CudaContext::CudaContext(int device) : device_(device) {
                    .wgmma = wgmma_wanted()};
     if (attribute(cudaDevAttrClusterLaunch, device))
         properties_.max_cluster = properties_.architecture < 120 ? 16 : 8;
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cuda");
     staging_ = std::make_unique<StagingRing>();
+    // Last: a constructor that throws later would not destroy it.
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cuda");
 }
 
 CudaContext::~CudaContext() {

@@ -12,9 +12,13 @@ done
     grep -q '82 of 82 quantities within tolerance' || fail "the simulated device differs"
 expect_failure 1 "f64 runs on the cpu" -- \
     "$BIN/sg_parity" --device sim --precision f64 "$data/multilabel.safetensors"
-for device in cuda abacus; do
-    expect_failure 1 "'$device'" "auto, cpu, sim" -- "$BIN/sg_parity" --device $device some.file
-done
+expect_failure 1 "'abacus' is unknown" "cuda:NUMBER" -- "$BIN/sg_parity" --device abacus some.file
+expect_failure 1 "'cuda:one' names no GPU" -- "$BIN/sg_parity" --device cuda:one some.file
+expect_failure 1 "'torch' is unknown" "auto, own or cudnn" -- "$BIN/sg_parity" --conv torch some.file
+expect_failure 1 "tf32" -- "$BIN/sg_parity" --precision tf32 "$data/multilabel.safetensors"
+if ! "$BIN/sg_info" | grep -q '^cuda '; then
+    expect_failure 1 "no GPU can be used" -- "$BIN/sg_parity" --device cuda some.file
+fi
 # One changed byte in the exponent of some number must be noticed.
 cp "$data/multilabel.safetensors" changed.safetensors
 size=$(stat -c %s changed.safetensors)

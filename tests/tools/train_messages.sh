@@ -10,7 +10,8 @@ tiny "batch-size is 1" "2 or more" --batch-size 1
 tiny "dataset 'mnist' is unknown" "celeba" --dataset mnist
 tiny "'lsgan' is unknown" "wgan-gp" --gan lsgan
 tiny "precision 'f16' is unknown" "bf16" --precision f16
-tiny "'cuda' is none of this version's devices: auto, cpu, sim" --device cuda
+tiny "'abacus' is unknown, expected auto, cpu, cuda, cuda:NUMBER or sim" --device abacus
+tiny "'torch' is unknown" "auto, own or cudnn" --conv torch
 tiny "beta1 is 1" --beta1 1
 tiny "num-iters-decay is 11" --num-iters-decay 11
 tiny "do not fill a batch of 4" "hold out fewer" --synth-count 4

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "kernels/cuda/staging.h"
+
+namespace sg {
+
+class CudaContext;
+
+/// Buffers on the GPU that are filled on a stream of their own, while kernels compute on the
+/// context's. A slot goes round: host(), submit(), kernels that read it, release().
+class CudaUploads {
+  public:
+    CudaUploads(CudaContext& context, size_t bytes, int slots);
+    ~CudaUploads();
+    CudaUploads(const CudaUploads&) = delete;
+    CudaUploads& operator=(const CudaUploads&) = delete;
+
+    /// Pinned memory to write to. Waits until the slot's last copy has left it.
+    std::span<std::byte> host(int slot);
+    /// Starts the copy once the kernels before the last release() are done with the device's
+    /// memory; kernels launched from now on wait for it. Returns that memory.
+    const void* submit(int slot);
+    /// The kernels that read the slot have been launched.
+    void release(int slot);
+
+  private:
+    struct Slot {
+        PinnedMemory host;
+        void* device;
+        cuda::Event copied, read;  ///< an event that was never recorded is waited for at once
+    };
+    CudaContext& context_;
+    size_t bytes_;
+    cudaStream_t stream_ = nullptr;
+    std::vector<Slot> slots_;
+};
+
+}  // namespace sg

@@ -1,0 +1,210 @@
+#include "tests/device/fake_cuda.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <map>
+
+using sg::testing::FakeCuda;
+
+// The queues. A stream is a list of work; an event is a place in a stream. Whoever waits does the
+// work up to there.
+
+struct CUstream_st {
+    std::deque<std::function<void()>> work;
+    size_t done = 0, queued = 0;
+};
+struct CUevent_st {
+    CUstream_st* stream = nullptr;
+    size_t place = 0;
+};
+
+namespace {
+
+FakeCuda* fake = nullptr;
+cudaError_t sticky = cudaSuccess;
+std::map<void*, size_t> allocations;
+std::map<const void*, std::string> kernels;
+
+void run_until(CUstream_st& stream, size_t place) {
+    while (stream.done < place && !stream.work.empty()) {
+        const auto work = std::move(stream.work.front());
+        stream.work.pop_front();
+        ++stream.done;
+        if (sticky == cudaSuccess) work();
+    }
+}
+
+cudaError_t queue(cudaStream_t stream, std::function<void()> work) {
+    if (sticky != cudaSuccess) return sticky;
+    stream->work.push_back(std::move(work));
+    ++stream->queued;
+    return cudaSuccess;
+}
+
+}  // namespace
+
+namespace sg::testing {
+
+void set_fake_cuda(FakeCuda& machine) {
+    fake = &machine;
+    sticky = cudaSuccess;
+}
+void name_fake_kernel(const void* kernel, std::string name) {
+    kernels[kernel] = std::move(name);
+}
+
+}  // namespace sg::testing
+
+extern "C" {
+
+const char* cudaGetErrorString(cudaError_t error) {
+    return error == cudaErrorMemoryAllocation ? "out of memory" : "a fake error";
+}
+const char* cudaGetErrorName(cudaError_t error) {
+    switch (error) {
+        case cudaErrorMemoryAllocation:
+            return "cudaErrorMemoryAllocation";
+        case cudaErrorIllegalAddress:
+            return "cudaErrorIllegalAddress";
+        case cudaErrorECCUncorrectable:
+            return "cudaErrorECCUncorrectable";
+        case cudaErrorInvalidConfiguration:
+            return "cudaErrorInvalidConfiguration";
+        default:
+            return "cudaErrorOther";
+    }
+}
+cudaError_t cudaGetLastError() {
+    return sticky;
+}
+
+cudaError_t cudaGetDeviceCount(int* count) {
+    *count = fake->devices;
+    return fake->device_count_status;
+}
+cudaError_t cudaDriverGetVersion(int* version) {
+    *version = fake->driver_version;
+    return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int device) {
+    return device < fake->devices ? cudaSuccess : cudaErrorInvalidDevice;
+}
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+    *properties = {};
+    std::strcpy(properties->name, "Fake GPU");
+    properties->major = fake->major;
+    properties->minor = fake->minor;
+    properties->multiProcessorCount = 132;
+    properties->maxThreadsPerBlock = 1024;
+    properties->sharedMemPerBlockOptin = 227 << 10;
+    return cudaSuccess;
+}
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
+    *value = 1;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+    ++fake->live_streams;
+    *stream = new CUstream_st;
+    return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    --fake->live_streams;
+    delete stream;
+    return sticky;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    run_until(*stream, stream->queued);
+    return sticky;
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+    const CUevent_st copy = *event;
+    return queue(stream, [copy] {
+        if (copy.stream) run_until(*copy.stream, copy.place);
+    });
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+    ++fake->live_events;
+    *event = new CUevent_st;
+    return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+    --fake->live_events;
+    delete event;
+    return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+    *event = {stream, stream->queued};
+    return sticky;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+    if (event->stream) run_until(*event->stream, event->place);
+    return sticky;
+}
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
+    *milliseconds = 1;
+    return sticky;
+}
+
+cudaError_t cudaMalloc(void** memory, size_t bytes) {
+    if (sticky != cudaSuccess) return sticky;
+    if (fake->used_memory + bytes > fake->total_memory) return cudaErrorMemoryAllocation;
+    *memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+    allocations[*memory] = bytes;
+    fake->used_memory += bytes;
+    ++fake->live_allocations;
+    return cudaSuccess;
+}
+cudaError_t cudaFree(void* memory) {
+    fake->used_memory -= allocations[memory];
+    --fake->live_allocations;
+    std::free(memory);
+    return sticky;
+}
+cudaError_t cudaMallocHost(void** memory, size_t bytes) {
+    if (fake->pinned_memory_refused) return cudaErrorMemoryAllocation;
+    ++fake->live_pinned;
+    *memory = std::malloc(bytes);
+    return cudaSuccess;
+}
+cudaError_t cudaFreeHost(void* memory) {
+    --fake->live_pinned;
+    std::free(memory);
+    return sticky;
+}
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+    *free = fake->total_memory - fake->used_memory;
+    *total = fake->total_memory;
+    return sticky;
+}
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
+                            cudaStream_t stream) {
+    return queue(stream, [=] {
+        std::memcpy(to, from, bytes);
+        fake->executed.emplace_back("copy");
+    });
+}
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
+    return queue(stream, [=] {
+        std::memset(to, value, bytes);
+        fake->executed.emplace_back("fill");
+    });
+}
+
+cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute, int) {
+    return sticky;
+}
+cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* kernel, void**) {
+    if (fake->refuse_launch != cudaSuccess) return std::exchange(fake->refuse_launch, cudaSuccess);
+    const std::string name = kernels[kernel];
+    return queue(config->stream, [name] {
+        fake->executed.push_back(name);
+        if (name == fake->failing_kernel) sticky = fake->kernel_error;
+    });
+}
+
+}  // extern "C"
