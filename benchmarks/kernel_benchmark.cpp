@@ -115,6 +115,7 @@ std::vector<KernelResult> run_kernel_benchmark(const KernelBenchmark& b) {
         SimOptions options;
         options.threads = b.threads;
         options.architecture = b.architecture;
+        options.processors = b.processors;
         SimContext context(options);
         return run_versions(context, family, b);
     }

@@ -20,8 +20,9 @@ struct KernelBenchmark {
     InstanceNormShape norm;                        ///< of instance_norm_*
     ConvShape conv;                                ///< of conv_*
     bool bf16 = false;
-    int threads = 0;        ///< cpu and sim; 0: all
-    int architecture = 90;  ///< sim: which GPU's limits
+    int threads = 0;                               ///< cpu and sim; 0: all
+    int architecture = SimOptions{}.architecture;  ///< sim: which GPU's limits
+    int processors = SimOptions{}.processors;      ///< sim: for how many plans are made
     int warmup = 3, repeats = 20;
 };
 

@@ -40,9 +40,18 @@ def short_name(kernel):
     return name.replace("GemmConfig<", "").replace(" >", ">")
 
 
+def wgmma_facts(columns):
+    """(version, threads, dynamic shared bytes) of a WgmmaConfig's kernel."""
+    m, k, stages, alignment, barriers = 128, 64, 4, 1024, 2 * 8
+    shared = alignment + stages * ((m + columns) * k * 2 + barriers)
+    return f"bf16 {m}x{columns}x{k}", 128 + 256, shared
+
+
 def product_facts(kernel):
-    """(version, threads, dynamic shared bytes) of a GemmConfig's kernel, or None."""
+    """(version, threads, dynamic shared bytes) of a matrix product's kernel, or None."""
     kernel = re.sub(r"\(int\)|sg::", "", kernel)
+    if wgmma := re.search(r"WgmmaConfig<(\d+),", kernel):
+        return wgmma_facts(int(wgmma[1]))
     found = re.search(r"GemmConfig<(\w+)Math<([^>]*)>, (\d+), (\d+),", kernel)
     if not found:
         return None

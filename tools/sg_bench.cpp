@@ -109,6 +109,9 @@ CLI::App* add_kernels_command(CLI::App& app, KernelOptions& options) {
     kernels->add_option("--precision", options.precision, "f32 or bf16")->capture_default_str();
     kernels->add_option("--architecture", b.architecture, "sim: compute capability, 80 or 90")
         ->capture_default_str();
+    kernels->add_option("--processors", b.processors, "sim: for how many plans are made")
+        ->check(CLI::Range(1, most))
+        ->capture_default_str();
     kernels->add_option("--threads", b.threads, "0: one per processor")->capture_default_str();
     kernels->add_option("--repeats", b.repeats, "timed runs")
         ->check(CLI::Range(1, most))

@@ -41,6 +41,17 @@ for kernel in conv_forward conv_dgrad conv_wgrad; do
 done
 "$BIN/sg_bench" kernels --kernel conv_forward --device sim --layer head --image 6 --version 3 |
     grep -qF "x [1,6,6,64] (NHWC), w [3,7,7,64] (KRSC), stride 1, pad 3" || fail "the layer's shape"
+
+# moved ARGUMENT...: MB that version 6 of conv_forward moves. Plans for 132 processors split the sums
+# of a small layer, which costs bytes; for one they do not.
+moved() {
+    "$BIN/sg_bench" kernels --kernel conv_forward --version 6 "$@" |
+        awk '$2 == "pipelined" && !n++ {print $3}'
+}
+awk -v one="$(moved --processors 1)" -v many="$(moved)" 'BEGIN{exit !(0 < one && one < many)}' ||
+    fail "--processors changes no plan"
+expect_failure 2 "--processors" -- "$BIN/sg_bench" kernels --processors 0
+
 "$BIN/sg_bench" kernels --kernel conv_forward --shape 1x4x4x4 | grep -q "A model, not a measurement" ||
     fail "the model is not called one"
 expect_failure 1 "version 5 multiplies bf16" -- \
