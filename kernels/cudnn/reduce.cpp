@@ -42,6 +42,8 @@ CudnnSquaredNorms::CudnnSquaredNorms(const CudnnTarget& target, int64_t N, int64
     require(impl_->plan != nullptr, "cudnn", "no engine sums [{}, {}] to [{}]", N, size, N);
 }
 
+CudnnSquaredNorms::~CudnnSquaredNorms() = default;
+
 int64_t CudnnSquaredNorms::workspace_bytes() const {
     return impl_->plan->workspace_bytes();
 }
