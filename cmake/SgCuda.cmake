@@ -52,3 +52,32 @@ if(SG_CUDA_ENABLED)
 else()
     message(STATUS "CUDA: not built (SG_CUDA=${SG_CUDA})")
 endif()
+
+# cuDNN's headers, if there: sets SG_CUDNN_ENABLED. The library itself is looked for when a program
+# runs (kernels/cuda/shared_library.h).
+set(SG_CUDNN_ENABLED OFF)
+if(SG_CUDA_ENABLED)
+    set(oldest 9.11)  # kernels/cudnn/library.h
+    find_path(SG_CUDNN_INCLUDE cudnn_graph.h HINTS ${CUDAToolkit_INCLUDE_DIRS}
+              DOC "Folder of cudnn_graph.h, e.g. .../site-packages/nvidia/cudnn/include")
+    set(version "")
+    if(EXISTS "${SG_CUDNN_INCLUDE}/cudnn_graph.h" AND EXISTS "${SG_CUDNN_INCLUDE}/cudnn_version.h")
+        foreach(part MAJOR MINOR PATCHLEVEL)
+            file(STRINGS "${SG_CUDNN_INCLUDE}/cudnn_version.h" line REGEX "#define CUDNN_${part} +[0-9]")
+            string(REGEX REPLACE ".*CUDNN_${part} +([0-9]+).*" "\\1" ${part} "${line}")
+        endforeach()
+        set(version ${MAJOR}.${MINOR}.${PATCHLEVEL})
+    endif()
+    if(version VERSION_GREATER_EQUAL oldest)
+        set(SG_CUDNN_ENABLED ON)
+        message(STATUS "cuDNN ${version} (headers)")
+    else()
+        if(NOT version)
+            set(version "no headers found")
+        endif()
+        message(STATUS "cuDNN: not built (${version}; ${oldest} or newer is needed). For it:\n"
+            "   apt install libcudnn9-dev-cuda-13     or\n"
+            "   pip install nvidia-cudnn-cu13 and\n"
+            "   cmake ... -DSG_CUDNN_INCLUDE=.../site-packages/nvidia/cudnn/include")
+    endif()
+endif()

@@ -165,7 +165,7 @@ class CudnnConv : public ConvImplementation {
 std::vector<std::string> CudnnConvProvider::candidates(const ConvCall& call) {
     check_conv_shape("cudnn", call.shape);
     try {
-        return cudnn::candidates(*graph_of(target_, call), demands_of(call));
+        return cudnn::candidates(*graph_of(target_, call), demands_of(call), most_);
     } catch (const StatusError& error) {
         if (error.not_supported()) return {};
         throw Error("cudnn", fmt::format("{}: {}", to_string(call), error.fact()));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <limits>
+
 #include "kernels/conv/choice/provider.h"
 #include "kernels/cudnn/target.h"
 
@@ -9,7 +11,11 @@ namespace sg {
 /// same candidate gives the same bits in every run. Addresses of operands must be multiples of 16.
 class CudnnConvProvider : public ConvProvider {
   public:
-    explicit CudnnConvProvider(const CudnnTarget& target) : target_(target) {}
+    /// Proposes at most `most` candidates for a call: all of them can be many, and some are
+    /// compiled before they are proposed.
+    explicit CudnnConvProvider(const CudnnTarget& target,
+                               int64_t most = std::numeric_limits<int64_t>::max())
+        : target_(target), most_(most) {}
 
     const char* name() const override { return "cudnn"; }
     std::string version() const override { return CudnnTarget::version(); }
@@ -19,6 +25,7 @@ class CudnnConvProvider : public ConvProvider {
 
   private:
     CudnnTarget target_;
+    int64_t most_;
 };
 
 }  // namespace sg

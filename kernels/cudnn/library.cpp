@@ -46,6 +46,11 @@ const Library& library() {
     return only;
 }
 
+void forget_reasons() {
+    char reasons[1];
+    library().last_error_string(reasons, sizeof reasons);
+}
+
 void check(cudnnStatus_t status, const std::string& what) {
     if (status == CUDNN_STATUS_SUCCESS) return;
     char details[1024] = "";

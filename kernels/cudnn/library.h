@@ -52,6 +52,9 @@ class StatusError : public Error {
     cudnnStatus_t status_;
 };
 
+/// cuDNN collects what it had against engines that it does not propose, and would tell it with the
+/// next failure.
+void forget_reasons();
 /// Throws StatusError unless `status` is a success. `what` was being done.
 void check(cudnnStatus_t status, const std::string& what);
 

@@ -1,6 +1,7 @@
 #include "kernels/cudnn/plan.h"
 
 #include <algorithm>
+#include <optional>
 #include <sstream>
 
 namespace sg::cudnn {
@@ -41,21 +42,31 @@ const char* excluded(const Descriptor& engine, const Demands& demands) {
     return nullptr;
 }
 
-/// The engines that one heuristic proposes, with their settings.
-std::vector<Descriptor> proposals(const Graph& graph, cudnnBackendHeurMode_t mode) {
-    Descriptor heuristic(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
-    heuristic.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph.finished())
+/// What one heuristic has to say of a graph; none if cuDNN has no engine for it.
+std::optional<Descriptor> heuristic(const Graph& graph, cudnnBackendHeurMode_t mode) {
+    Descriptor asked(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
+    asked.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph.finished())
         .set(CUDNN_ATTR_ENGINEHEUR_MODE, mode);
-    graph.target().set_in(heuristic, 0, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP);
+    graph.target().set_in(asked, 0, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP);
     try {
-        heuristic.finalize();
+        asked.finalize();
     } catch (const StatusError& error) {
-        if (error.not_supported()) return {};
+        if (error.not_supported()) return std::nullopt;
         throw;
     }
-    const auto results = CUDNN_ATTR_ENGINEHEUR_RESULTS;
-    return heuristic.descriptors(results, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR,
-                                 heuristic.count(results));
+    return asked;
+}
+
+/// Appends the names of the acceptable ones among the heuristic's first `asked` proposals.
+void add_names(const Descriptor& heuristic, int64_t asked, const Demands& demands,
+               std::vector<std::string>& names) {
+    for (const Descriptor& settings : heuristic.descriptors(
+             CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, asked)) {
+        if (excluded(engine_in(settings), demands)) continue;
+        const std::string name = choice_in(settings).name();
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+    forget_reasons();
 }
 
 }  // namespace
@@ -88,14 +99,18 @@ std::set<cudnnBackendNumericalNote_t> notes(const Descriptor& engine) {
     return {said.begin(), said.end()};
 }
 
-std::vector<std::string> candidates(const Graph& graph, const Demands& demands) {
+std::vector<std::string> candidates(const Graph& graph, const Demands& demands, int64_t most) {
     std::vector<std::string> names;
-    for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_B, CUDNN_HEUR_MODE_FALLBACK})
-        for (const Descriptor& settings : proposals(graph, mode)) {
-            if (excluded(engine_in(settings), demands)) continue;
-            const std::string name = choice_in(settings).name();
-            if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-        }
+    for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_B, CUDNN_HEUR_MODE_FALLBACK}) {
+        const auto proposals = heuristic(graph, mode);
+        if (!proposals) continue;
+        // Each proposal may be compiled to see whether it works: not more of them than needed.
+        const int64_t all = proposals->count(CUDNN_ATTR_ENGINEHEUR_RESULTS);
+        add_names(*proposals, std::min(most, all), demands, names);
+        if (most < all && int64_t(names.size()) < most) add_names(*proposals, all, demands, names);
+        if (int64_t(names.size()) >= most) break;
+    }
+    if (int64_t(names.size()) > most) names.resize(size_t(most));
     return names;
 }
 
@@ -148,12 +163,13 @@ void Plan::run(const std::vector<Binding>& operands, void* workspace) const {
     check(library().execute(handle, plan_.raw(), pack.raw()), "running " + name_);
 }
 
-std::unique_ptr<Plan> first_plan(const Graph& graph, const Demands& demands) {
-    for (const std::string& name : candidates(graph, demands)) try {
-            return std::make_unique<Plan>(graph, name, demands);
-        } catch (const StatusError& error) {
-            if (!error.not_supported()) throw;
-        }
+std::unique_ptr<Plan> first_plan(const Graph& graph) {
+    for (const int64_t most : {int64_t(1), every_candidate})
+        for (const std::string& name : candidates(graph, {}, most)) try {
+                return std::make_unique<Plan>(graph, name, Demands{});
+            } catch (const StatusError& error) {
+                if (!error.not_supported()) throw;
+            }
     return nullptr;
 }
 

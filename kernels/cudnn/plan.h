@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,10 +28,13 @@ struct Choice {
     static Choice of(const std::string& name);
 };
 
+inline constexpr int64_t every_candidate = std::numeric_limits<int64_t>::max();
+
 /// The names of what cuDNN's heuristics propose for the graph, best first by their order (A, then
-/// B, then its fallbacks), each once, without those that the demands exclude. Empty if there is
-/// none. That one is proposed does not mean that it can be built.
-std::vector<std::string> candidates(const Graph& graph, const Demands& demands);
+/// B, then its fallbacks), each once, without those that the demands exclude, at most `most`.
+/// Empty if there is none. That one is proposed does not mean that it can be built.
+std::vector<std::string> candidates(const Graph& graph, const Demands& demands,
+                                    int64_t most = every_candidate);
 
 /// What an engine says of itself.
 std::set<cudnnBackendNumericalNote_t> notes(const Descriptor& engine);
@@ -61,7 +65,8 @@ class Plan {
     std::string name_;
 };
 
-/// The first of the graph's candidates that can be built, or null.
-std::unique_ptr<Plan> first_plan(const Graph& graph, const Demands& demands);
+/// The first of the graph's candidates that can be built, whatever it does to f32; null if none
+/// can.
+std::unique_ptr<Plan> first_plan(const Graph& graph);
 
 }  // namespace sg::cudnn
