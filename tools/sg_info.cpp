@@ -2,23 +2,50 @@
 #include <dnnl.hpp>
 
 #include "engine/processor.h"
-#include "kernels/cuda/cuda_context.h"
 #include "tools/tool.h"
 #include "train/checkpoint.h"
+#ifdef SG_CUDA_ENABLED
+#include "kernels/cublas/conv_provider.h"
+#endif
+#ifdef SG_CUDNN_ENABLED
+#include "kernels/cudnn/target.h"
+#endif
 
 namespace {
+
+#ifdef SG_CUDA_ENABLED
+/// A line for a library that is opened at run time: what find() says, or why there is none.
+template <class Find>
+void print_library(const char* name, const Find& find) {
+    try {
+        fmt::print("{:<10} {}\n", name, find());
+    } catch (const sg::Error& error) {
+        fmt::print("{:<10} not used: {}\n", name, error.what());
+    }
+}
+
+void print_cuda() {
+    fmt::print("CUDA       kernels for {}\n", SG_CUDA_ARCHITECTURES);
+#ifdef SG_CUDNN_ENABLED
+    print_library("cuDNN", [] {
+        return fmt::format("{} ({})", sg::CudnnTarget::version(), sg::CudnnTarget::path());
+    });
+#else
+    fmt::print("cuDNN      not in this build\n");
+#endif
+    print_library("cuBLAS", [] { return sg::CublasConvProvider::library_path(); });
+}
+#else
+void print_cuda() {
+    fmt::print("CUDA       not in this build\n");
+}
+#endif
 
 void print_build() {
     fmt::print("stargan.cu {} ({}, C++{})\n", SG_VERSION, __VERSION__, __cplusplus / 100 % 100);
     const dnnl_version_t* onednn = dnnl::version();
     fmt::print("oneDNN     {}.{}.{}\n", onednn->major, onednn->minor, onednn->patch);
-#ifdef SG_CUDA_ARCHITECTURES
-    const std::string why_not = sg::CudaContext::unavailable();
-    fmt::print("CUDA       kernels for {}; {}\n", SG_CUDA_ARCHITECTURES,
-               why_not.empty() ? sg::CudaContext().properties().name : "no GPU: " + why_not);
-#else
-    fmt::print("CUDA       not in this build\n");
-#endif
+    print_cuda();
 }
 
 void print_devices() {
@@ -27,6 +54,9 @@ void print_devices() {
     fmt::print("devices    {}\n", sg::tools::device_report(*cpu));
     fmt::print("           bf16 convolution {}\n", support[int(sg::cpu_bf16_support())]);
     fmt::print("           {}\n", sg::tools::device_report(*sg::Device::sim()));
+    const std::string why_not = sg::Device::cuda_unavailable();
+    fmt::print("           {}\n", why_not.empty() ? sg::tools::device_report(*sg::Device::cuda())
+                                                  : "no GPU can be used: " + why_not);
 }
 
 void print_checkpoint(const std::filesystem::path& given) {

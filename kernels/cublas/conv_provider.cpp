@@ -101,6 +101,10 @@ class CublasConv : public ConvImplementation {
 CublasConvProvider::CublasConvProvider(const CudaContext& context)
     : handle_(std::make_shared<CublasHandle>(context.stream())) {}
 
+std::string CublasConvProvider::library_path() {
+    return CublasLibrary().file.path();
+}
+
 std::string CublasConvProvider::version() const {
     int version = 0;
     const CublasLibrary& library = handle_->library;

@@ -18,6 +18,9 @@ class CublasConvProvider : public ConvProvider {
     /// Runs on the context's stream. Throws Error if cuBLAS cannot be loaded or used.
     explicit CublasConvProvider(const CudaContext& context);
 
+    /// Where cuBLAS is on this machine. Throws Error if it is not.
+    static std::string library_path();
+
     const char* name() const override { return "cublas"; }
     std::string version() const override;  ///< "13.0.2"
     std::vector<std::string> candidates(const ConvCall& call) override;

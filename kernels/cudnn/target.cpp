@@ -88,6 +88,10 @@ std::string CudnnTarget::version() {
     return library().version;
 }
 
+std::string CudnnTarget::path() {
+    return cudnn::library().path;
+}
+
 cudnnContext* CudnnTarget::handle() const {
     require(!is_described(), "cudnn", "plans for a described GPU cannot run");
     return handle_.get();

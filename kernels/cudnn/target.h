@@ -26,6 +26,7 @@ class CudnnTarget {
     /// Why cuDNN cannot be used on this machine; empty if it can.
     static std::string unavailable();
     static std::string version();  ///< "9.19.0"; throws Error if unavailable
+    static std::string path();     ///< of the library; throws Error if unavailable
 
     /// Throws Error for a described GPU.
     cudnnContext* handle() const;
