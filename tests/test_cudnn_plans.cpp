@@ -185,5 +185,7 @@ TEST_CASE("cuDNN's refusals say what and why", "[cudnn]") {
                              "engine 01", "engine 1 2=3x"})
         expect_error([&] { provider.build(call, name); }, {"names no engine"});
     expect_error([&] { provider.candidates({.shape = {.N = 0}}); }, {"cudnn", "N"});
+    CHECK(
+        provider.candidates({.pass = ConvPass::wgrad, .shape = call.shape, .bias = true}).empty());
     expect_error([] { CudnnTarget::described(75); }, {"no GPU of architecture 75", "80, 86"});
 }
