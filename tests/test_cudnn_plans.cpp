@@ -63,22 +63,25 @@ std::vector<ConvCall> plain_calls(const ConvShape& shape) {
 /// Calls that are several. cuDNN compiles kernels for them.
 std::vector<ConvCall> fused_calls(const ConvShape& shape) {
     const ConvCall bf16{.shape = shape, .arithmetic = ConvArithmetic::bf16};
-    std::vector<ConvCall> calls(4, bf16);
-    calls[0].bias = true;
-    calls[0].slope = 0.01f;
-    calls[1].wide_result = true;
-    calls[2].pass = ConvPass::dgrad;
-    calls[2].wide_result = true;
-    calls[3].pass = ConvPass::wgrad;
+    std::vector<ConvCall> calls(7, bf16);
+    for (int i = 0; i < 3; ++i) {
+        calls[i].arithmetic = ConvArithmetic(i);
+        calls[i].bias = true;
+        calls[i].slope = 0.01f;
+    }
+    calls[3].wide_result = true;
+    calls[4].pass = calls[5].pass = ConvPass::dgrad;
+    calls[4].wide_result = true;
+    calls[5].bias = true;
+    calls[6].pass = ConvPass::wgrad;
     return calls;
 }
 
 /// The exceptions, which are the same for every architecture: where dgrad and wgrad are fused,
-/// layers with 1, 3 or 5 channels on one side.
+/// layers with 1, 3 or 5 channels on one side. (forward of the same layers has plans.)
 bool has_no_plan(const Layer& layer, const ConvCall& call) {
     return std::set<std::string>{"head", "D1", "Dsrc", "Dcls"}.contains(layer.name) &&
-           call.arithmetic == ConvArithmetic::bf16 &&
-           (call.pass == ConvPass::wgrad || (call.pass == ConvPass::dgrad && call.wide_result));
+           call.arithmetic == ConvArithmetic::bf16 && call.pass != ConvPass::forward;
 }
 
 ConvShape res_shape() {
@@ -185,5 +188,7 @@ TEST_CASE("cuDNN's refusals say what and why", "[cudnn]") {
                              "engine 01", "engine 1 2=3x"})
         expect_error([&] { provider.build(call, name); }, {"names no engine"});
     expect_error([&] { provider.candidates({.shape = {.N = 0}}); }, {"cudnn", "N"});
+    CHECK(
+        provider.candidates({.pass = ConvPass::wgrad, .shape = call.shape, .bias = true}).empty());
     expect_error([] { CudnnTarget::described(75); }, {"no GPU of architecture 75", "80, 86"});
 }

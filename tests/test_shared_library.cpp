@@ -82,3 +82,13 @@ TEST_CASE("a shared library is opened when asked for", "[library]") {
                  {"library: libno_such_library.so.9 cannot be opened",
                   "where the system looks: ", "SG_LIBRARY_PATH"});
 }
+
+TEST_CASE("libraries that others need are opened if there are any", "[library]") {
+    const TempDir dir;
+    std::ofstream(dir.file("libsg_broken.so.1")) << "no library";
+    REQUIRE(setenv("SG_LIBRARY_PATH", dir.path().c_str(), 1) == 0);
+    CHECK_NOTHROW(open_libraries("libsg_broken.so."));
+    expect_error([] { SharedLibrary("libsg_broken.so.1"); },
+                 {dir.path() + ": ", "libsg_broken.so.1: ", "where the system looks: "});
+    unsetenv("SG_LIBRARY_PATH");
+}

@@ -24,8 +24,8 @@ Folders split(const std::string& list) {
     return parts;
 }
 
-/// The folders in `folder` whose name starts with `prefix`, in the order of their names.
-Folders subfolders(const fs::path& folder, const std::string& prefix) {
+/// What is in `folder` and whose name starts with `prefix`, in the order of their names.
+Folders entries(const fs::path& folder, const std::string& prefix) {
     Folders found;
     std::error_code unreadable;  // then there is nothing to find
     for (const auto& entry : fs::directory_iterator(folder, unreadable))
@@ -36,9 +36,9 @@ Folders subfolders(const fs::path& folder, const std::string& prefix) {
 
 /// nvidia/*/lib below PREFIX/lib/python3*/{site,dist}-packages.
 void add_python(const fs::path& prefix, Folders& found) {
-    for (const fs::path& python : subfolders(prefix / "lib", "python3"))
+    for (const fs::path& python : entries(prefix / "lib", "python3"))
         for (const char* packages : {"site-packages", "dist-packages"})
-            for (const fs::path& package : subfolders(python / packages / "nvidia", ""))
+            for (const fs::path& package : entries(python / packages / "nvidia", ""))
                 found.push_back(package / "lib");
 }
 
@@ -92,6 +92,13 @@ std::vector<fs::path> library_folders(const LibrarySearch& search) {
         if (there(folder) && std::find(folders.begin(), folders.end(), folder) == folders.end())
             folders.push_back(folder);
     return folders;
+}
+
+void open_libraries(const std::string& prefix) {
+    for (const fs::path& folder : library_folders(LibrarySearch::of_this_process()))
+        if (!folder.empty())
+            for (const fs::path& file : entries(folder, prefix))
+                dlopen(file.c_str(), RTLD_LAZY | RTLD_LOCAL);  // who needs it says if it is missing
 }
 
 SharedLibrary::SharedLibrary(const std::string& name) {

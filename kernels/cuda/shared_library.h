@@ -25,6 +25,10 @@ struct LibrarySearch {
 ///      system's and the user's
 std::vector<std::filesystem::path> library_folders(const LibrarySearch& search);
 
+/// Opens every library in the folders above (the system's excepted) whose name starts so, for
+/// others that look for it by its name alone and would find it only where the system looks.
+void open_libraries(const std::string& prefix);
+
 /// A library that is looked for when the program runs, because a machine without it must be able to
 /// start the program. It stays open until the process ends: GPU libraries leave threads and
 /// handlers behind that are not made for unloading.

@@ -164,6 +164,8 @@ class CudnnConv : public ConvImplementation {
 
 std::vector<std::string> CudnnConvProvider::candidates(const ConvCall& call) {
     check_conv_shape("cudnn", call.shape);
+    // Weights' gradients have no channel of the result to add a bias to.
+    if (call.pass == ConvPass::wgrad && (call.bias || call.slope != 1)) return {};
     try {
         return cudnn::candidates(*graph_of(target_, call), demands_of(call), most_);
     } catch (const StatusError& error) {

@@ -23,6 +23,9 @@ void check_version(size_t version, const std::string& path) {
 }
 
 Library::Library() {
+    // cuDNN knows where Python's packages have libnvrtc, but that does not know where its own
+    // other half is.
+    open_libraries("libnvrtc-builtins.so.");
     const SharedLibrary file("libcudnn.so.9");
     path = file.path();
     const size_t found = file.symbol<decltype(cudnnGetVersion)>("cudnnGetVersion")();

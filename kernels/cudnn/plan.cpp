@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <sstream>
 
 namespace sg::cudnn {
@@ -26,6 +27,12 @@ Choice choice_in(const Descriptor& settings) {
             knob.get<int64_t>(CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE));
     std::sort(choice.knobs.begin(), choice.knobs.end());
     return choice;
+}
+
+/// What an engine says of itself.
+std::set<cudnnBackendNumericalNote_t> notes(const Descriptor& engine) {
+    const auto said = engine.list<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE);
+    return {said.begin(), said.end()};
 }
 
 /// Why the demands exclude an engine; null if they do not.
@@ -92,11 +99,6 @@ Choice Choice::of(const std::string& name) {
     require(valid && stream.eof() && choice.name() == name, "cudnn",
             "\"{}\" names no engine (as \"engine 45 2=1 11=0\" does)", name);
     return choice;
-}
-
-std::set<cudnnBackendNumericalNote_t> notes(const Descriptor& engine) {
-    const auto said = engine.list<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE);
-    return {said.begin(), said.end()};
 }
 
 std::vector<std::string> candidates(const Graph& graph, const Demands& demands, int64_t most) {

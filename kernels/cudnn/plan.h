@@ -1,7 +1,6 @@
 #pragma once
 
 #include <limits>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -35,9 +34,6 @@ inline constexpr int64_t every_candidate = std::numeric_limits<int64_t>::max();
 /// Empty if there is none. That one is proposed does not mean that it can be built.
 std::vector<std::string> candidates(const Graph& graph, const Demands& demands,
                                     int64_t most = every_candidate);
-
-/// What an engine says of itself.
-std::set<cudnnBackendNumericalNote_t> notes(const Descriptor& engine);
 
 /// Where an operand is.
 struct Binding {
