@@ -104,6 +104,13 @@ TEST_CASE("candidates that fail or want too much memory are passed over", "[conv
     CHECK(all.choice() == "cudnn large");
 }
 
+TEST_CASE("without patience the first candidate that works is taken", "[conv_choice]") {
+    std::vector<FakeProvider> providers{
+        {"cudnn", {{"broken", 1, 0, false}, {"first", 5}, {"second", 2}}}};
+    CHECK(Choosing(providers, {.patience = 0}).choice() == "cudnn first");
+    CHECK(Choosing(providers, {}).choice() == "cudnn second");
+}
+
 TEST_CASE("the policy decides who is asked", "[conv_choice]") {
     const auto with = [](ConvPolicy policy, std::vector<Fake> library) {
         return Choosing({{"own", {{"default", 1}}}, {"cudnn", std::move(library)}},

@@ -9,7 +9,7 @@ using namespace sg::testing;
 
 namespace {
 
-constexpr int64_t kCandidates = 5;  // of each call
+constexpr int64_t kCandidates = 3;  // of each call
 
 /// One pass by one candidate, with operands in T and the result in Out.
 template <class T, class Out>

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <fstream>
 
 #include "kernels/common/error.h"
@@ -11,6 +12,8 @@
 namespace sg {
 
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 constexpr const char* file_format = "stargan-conv-choices-1";
 
@@ -101,7 +104,10 @@ ConvChooser::Found ConvChooser::fastest(const ConvCall& call, bool own) {
     Found best;
     for (const auto& provider : providers_) {
         if ((std::string_view(provider->name()) == "own") != own) continue;
+        const auto start = Clock::now();
         for (const std::string& candidate : provider->candidates(call)) {
+            const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+            if (best.implementation && seconds >= options_.patience) break;
             try {
                 auto implementation = provider->build(call, candidate);
                 if (implementation->workspace_bytes() > options_.workspace_limit) continue;

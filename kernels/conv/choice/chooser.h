@@ -37,6 +37,9 @@ class ConvChooser {
         std::string gpu = {};                 ///< choices hold for this GPU
         std::filesystem::path memory = {};    ///< where choices are kept; empty: nowhere
         int64_t workspace_limit = 256 << 20;  ///< bytes; candidates that want more are passed over
+        /// Seconds after which the rest of a provider's candidates for a call is passed over: some
+        /// of cuDNN's are compiled first, which takes seconds for each.
+        double patience = 20;
         std::function<void(const std::string& line)> say = {};  ///< facts for the user
     };
 
