@@ -12,6 +12,14 @@ tiny "'lsgan' is unknown" "wgan-gp" --gan lsgan
 tiny "precision 'f16' is unknown" "bf16" --precision f16
 tiny "'abacus' is unknown, expected auto, cpu, cuda, cuda:NUMBER or sim" --device abacus
 tiny "'torch' is unknown" "auto, own or cudnn" --conv torch
+if "$BIN/sg_info" | grep -q 'no GPU can be used'; then
+    tiny "cuda: no GPU can be used: " --device cuda
+    tiny "cuda: no GPU can be used: " --device cuda:1
+    "$BIN/sg_train" "${TINY[@]}" --num-iters 10 --device auto --out auto >auto.txt
+    grep -q '^device: cpu .*; no GPU is used: ' auto.txt || fail "auto does not say why"
+fi
+"$BIN/sg_train" "${TINY[@]}" --num-iters 10 --precision tf32 --out tf32 >tf32.txt
+grep -qx 'precision: tf32' tf32.txt || fail "tf32 is not named"
 tiny "beta1 is 1" --beta1 1
 tiny "num-iters-decay is 11" --num-iters-decay 11
 tiny "do not fill a batch of 4" "hold out fewer" --synth-count 4
