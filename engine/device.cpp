@@ -23,6 +23,7 @@ void Device::upload(void* to, const void* from, size_t bytes) {
     std::memcpy(to, from, bytes);
 }
 void Device::download(void* to, const void* from, size_t bytes) {
+    ++downloads_;
     std::memcpy(to, from, bytes);
 }
 void Device::copy(void* to, const void* from, size_t bytes) {

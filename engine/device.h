@@ -29,6 +29,10 @@ class Device {
     const std::string& name() const { return name_; }  ///< "cpu" or "sim"
     bool is_cpu() const { return std::holds_alternative<CpuContext>(context_); }
     int threads() const;  ///< of the processor, that kernels run on
+    /// Whether kernels may still be running when their call has returned: then every download
+    /// waits, and a training loop had better do without.
+    bool runs_ahead() const { return false; }
+    int64_t downloads() const { return downloads_; }  ///< so far
 
     /// All that the host does with the device's memory, in the order of kernels: a device whose
     /// memory is not the host's changes these four (and where the arena takes its blocks from).
@@ -45,6 +49,7 @@ class Device {
     std::string name_;
     std::variant<CpuContext, SimContext> context_;
     Arena arena_;
+    int64_t downloads_ = 0;
 };
 
 /// A piece of a device's memory, returned to its arena with the object.

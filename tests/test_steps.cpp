@@ -8,10 +8,12 @@ namespace {
 constexpr Precision f64 = Precision::f64;
 
 double total_of(const DiscriminatorStep& s, const LossConfig& loss) {
-    return s.loss_real + s.loss_fake + loss.lambda_cls * s.loss_cls + loss.lambda_gp * s.loss_gp;
+    return s.loss_real.item() + s.loss_fake.item() + loss.lambda_cls * s.loss_cls.item() +
+           loss.lambda_gp * s.loss_gp.item();
 }
 double total_of(const GeneratorStep& s, const LossConfig& loss) {
-    return s.loss_fake + loss.lambda_cls * s.loss_cls + loss.lambda_rec * s.loss_rec;
+    return s.loss_fake.item() + loss.lambda_cls * s.loss_cls.item() +
+           loss.lambda_rec * s.loss_rec.item();
 }
 
 /// parameters += step * direction.

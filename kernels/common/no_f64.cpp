@@ -59,7 +59,7 @@ SG_NO_F64(broadcast_channels, BroadcastArgs)
 SG_NO_F64(transpose, TransposeArgs)
 SG_NO_F64(sum_rows, SumArgs)
 SG_NO_F64(sum_channels, SumArgs)
-SG_NO_F64(first_non_finite, NonFiniteArgs)
+SG_NO_F64(find_non_finite, NonFiniteArgs)
 SG_NO_F64(conv_wgrad, ConvWgradArgs)
 
 // Kernels that are templates of two types.
