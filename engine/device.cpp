@@ -5,6 +5,8 @@
 
 #include <dnnl.hpp>
 
+#include "engine/upload_queue.h"
+
 namespace sg {
 
 std::unique_ptr<Device> Device::cpu(int threads) {
@@ -31,6 +33,33 @@ void Device::copy(void* to, const void* from, size_t bytes) {
 }
 void Device::zero(void* to, size_t bytes) {
     std::memset(to, 0, bytes);
+}
+
+namespace {
+
+/// Where kernels read the host's memory and have ended when their call returns: nothing is copied,
+/// and there is nothing to wait for.
+class HostUploads : public UploadBackend {
+  public:
+    HostUploads(Device& device, size_t bytes, int depth) : bytes_(bytes) {
+        for (int i = 0; i < depth; ++i)
+            slots_.push_back(std::make_unique<DeviceBytes>(device, bytes));
+    }
+    std::span<std::byte> host(int slot) override {
+        return {static_cast<std::byte*>(slots_[slot]->data()), bytes_};
+    }
+    const void* submit(int slot) override { return slots_[slot]->data(); }
+    void release(int) override {}
+
+  private:
+    size_t bytes_;
+    std::vector<std::unique_ptr<DeviceBytes>> slots_;
+};
+
+}  // namespace
+
+std::unique_ptr<UploadBackend> Device::make_uploads(size_t bytes, int depth) {
+    return std::make_unique<HostUploads>(*this, bytes, depth);
 }
 
 std::string cpu_model_name() {

@@ -11,6 +11,8 @@
 
 namespace sg {
 
+class UploadBackend;
+
 /// Where tensors live and kernels run. Must outlive its tensors. Used by one thread at a time.
 class Device {
   public:
@@ -35,11 +37,13 @@ class Device {
     int64_t downloads() const { return downloads_; }  ///< so far
 
     /// All that the host does with the device's memory, in the order of kernels: a device whose
-    /// memory is not the host's changes these four (and where the arena takes its blocks from).
+    /// memory is not the host's changes these (and where the arena takes its blocks from).
     void upload(void* to, const void* from, size_t bytes);
     void download(void* to, const void* from, size_t bytes);
     void copy(void* to, const void* from, size_t bytes);
     void zero(void* to, size_t bytes);
+    /// What an UploadQueue (upload_queue.h) needs: `depth` buffers of `bytes`.
+    std::unique_ptr<UploadBackend> make_uploads(size_t bytes, int depth);
 
   private:
     template <class Context, class... Arguments>

@@ -127,6 +127,46 @@ TEST_CASE("only the known group's labels and logits count", "[model]") {
     expect_error([&] { classification_loss(layout, 2, logits, logits); }, {"group 2 of 2"});
 }
 
+TEST_CASE("accuracy counts the known group's labels", "[model]") {
+    const LabelLayout layout = tiny_config().labels;  // 3 attributes, 4 classes, 2 of a mask
+    constexpr int64_t N = 50;
+    const auto logits = uniform(N * 7, 6);
+    auto labels = uniform(N * 9, 7);
+    for (double& v : labels) v = v > 0;
+    int attributes = 0, classes = 0;
+    for (int64_t n = 0; n < N; ++n) {
+        for (int i = 0; i < 4; ++i) labels[n * 9 + 3 + i] = i == n % 4;
+        int best = 0;
+        for (int i = 0; i < 4; ++i)
+            if (logits[n * 7 + 3 + i] > logits[n * 7 + 3 + best]) best = i;
+        for (int i = 0; i < 3; ++i)
+            attributes += (logits[n * 7 + i] > 0) == (labels[n * 9 + i] == 1);
+        classes += best == n % 4;
+    }
+    CHECK(classification_accuracy(layout, 0, logits, labels) == attributes / (3.0 * N));
+    CHECK(classification_accuracy(layout, 1, logits, labels) == classes / double(N));
+    expect_error([&] { classification_accuracy(layout, 0, labels, logits); }, {"450", "350"});
+}
+
+TEST_CASE("a step's losses stay on the device, without history", "[model]") {
+    const auto device = Device::cpu(1);
+    const ModelConfig config = tiny_config();
+    const StarGan model = make_model(*device, config, Precision::f32, 3);
+    const TrainingBatch batch = random_batch(*device, config, Precision::f32, 0, 2, 20);
+    const int64_t before = device->downloads();
+    const auto d = reference_d_step(model, {}, batch);
+    const auto plain = reference_d_step(model, {.gan = GanLoss::vanilla}, batch);
+    const auto g = reference_g_step(model, {}, batch);
+    CHECK(device->downloads() == before);
+    for (const Tensor& loss : {d.loss_real, d.loss_fake, d.loss_cls, d.loss_gp, d.gradient_norm,
+                               plain.loss_gp, plain.gradient_norm, g.loss_fake, g.loss_rec}) {
+        CHECK(loss.shape() == Shape{1});
+        CHECK_FALSE(loss.requires_grad());
+    }
+    CHECK((d.loss_gp.item() != 0 && d.gradient_norm.item() > 0));
+    CHECK((plain.loss_gp.item() == 0 && plain.gradient_norm.item() == 0));
+}
+
 TEST_CASE("the closed-form penalty equals double backward", "[model]") {
     const auto device = Device::cpu(2);
     ModelConfig config = tiny_config();

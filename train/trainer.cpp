@@ -59,10 +59,11 @@ class Run {
                 ? std::min<int64_t>(config_.num_iters, iteration_ + request_.stop_after)
                 : config_.num_iters;
         log_.emplace(*model_, config_.batch_size, std::min(read_every_, most_unread));
+        BatchUploader uploader(device_, config_.batch_size, size_, layout_, 0,
+                               uint64_t(config_.seed));
         bool timed = false;
         while (iteration_ < end && !stopping()) {
-            const TrainingBatch batch = make_training_batch(device_, loader.next(), size_, layout_,
-                                                            0, uint64_t(config_.seed));
+            const TrainingBatch batch = uploader.upload(loader.next());
             if (!std::exchange(timed, true)) report_time(batch, end);
             step(batch);
             report_skipped(loader);
