@@ -55,9 +55,11 @@ TrainingBatch random_batch(Device& device, const StepBenchmark& b) {
     };
 }
 
-void check_finite(const char* step, std::initializer_list<double> losses) {
-    for (const double loss : losses)
-        require(std::isfinite(loss), "benchmark", "the {} step has a loss of {}", step, loss);
+/// Waits for the device, too.
+void check_finite(const char* step, std::initializer_list<Tensor> losses) {
+    for (const Tensor& loss : losses)
+        require(std::isfinite(loss.item()), "benchmark", "the {} step has a loss of {}", step,
+                loss.item());
 }
 
 void d_step(StarGan& model, const TrainingBatch& batch) {

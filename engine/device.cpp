@@ -151,6 +151,7 @@ void Device::upload(void* to, const void* from, size_t bytes) {
 }
 
 void Device::download(void* to, const void* from, size_t bytes) {
+    ++downloads_;
     std::visit(Overloaded{[&](PlanningContext&) { std::memset(to, 0, bytes); },
                           [&](OnHost auto&) { std::memcpy(to, from, bytes); },
                           [&](auto& gpu) { gpu.download(to, from, bytes); }},

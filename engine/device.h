@@ -18,6 +18,8 @@
 
 namespace sg {
 
+class UploadBackend;
+
 /// Where tensors live and kernels run. Must outlive its tensors. Used by one thread at a time.
 class Device {
   public:
@@ -51,8 +53,10 @@ class Device {
     const std::string& name() const { return name_; }  ///< "cpu", "sim", "cuda" or "planning"
     bool is_cpu() const { return std::holds_alternative<CpuContext>(context_); }
     bool only_plans() const { return std::holds_alternative<PlanningContext>(context_); }
-    /// Whether kernels go on after the call that launched them: a download waits for them.
+    /// Whether kernels may still be running when their call has returned: then every download
+    /// waits, and a training loop had better do without.
     bool runs_ahead() const { return name_ == "cuda"; }
+    int64_t downloads() const { return downloads_; }  ///< so far
     int threads() const;  ///< of the processor, that kernels run on; 1 if they do not
     /// What launchers see; of the processor, nothing.
     DeviceProperties properties() const;
@@ -81,6 +85,8 @@ class Device {
     void copy(void* to, const void* from, size_t bytes);
     void zero(void* to, size_t bytes);
     void synchronize();  ///< waits for all kernels; throws Error if one failed
+    /// What an UploadQueue (upload_queue.h) needs: `depth` buffers of `bytes`.
+    std::unique_ptr<UploadBackend> make_uploads(size_t bytes, int depth);
 
   private:
 #ifdef SG_CUDA_ENABLED
@@ -98,23 +104,7 @@ class Device {
     std::string name_;
     Context context_;
     Arena arena_;
-};
-
-/// A piece of a device's memory, returned to its arena with the object.
-class DeviceBytes {
-  public:
-    DeviceBytes(Device& device, size_t bytes)
-        : device_(&device), data_(device.arena().allocate(bytes)) {}
-    ~DeviceBytes() { device_->arena().free(data_); }
-    DeviceBytes(const DeviceBytes&) = delete;
-    DeviceBytes& operator=(const DeviceBytes&) = delete;
-
-    Device& device() const { return *device_; }
-    void* data() const { return data_; }
-
-  private:
-    Device* device_;
-    void* data_;
+    int64_t downloads_ = 0;
 };
 
 }  // namespace sg

@@ -2,7 +2,6 @@
 
 #include "engine/run_kernel.h"
 #include "kernels/adam/adam.h"
-#include "kernels/reduce/reduce.h"
 
 namespace sg {
 
@@ -65,7 +64,7 @@ void Parameters::assign(size_t i, std::span<const float> values) {
 }
 
 void Parameters::adam_step(const std::vector<Tensor>& gradients, int64_t step, double learning_rate,
-                           const AdamOptions& options) {
+                           const AdamOptions& options, const int32_t* halted) {
     require(gradients.size() == entries_.size(), "adam", "{} gradients for {} parameters",
             gradients.size(), entries_.size());
     Device& device = values_.device();
@@ -87,29 +86,11 @@ void Parameters::adam_step(const std::vector<Tensor>& gradients, int64_t step, d
                                     .schedule = static_cast<const AdamSchedule*>(given.data()),
                                     .beta1 = options.beta1,
                                     .beta2 = options.beta2,
-                                    .eps = options.eps});
+                                    .eps = options.eps,
+                                    .halted = halted});
         });
     }
     values_.mark_changed();
-}
-
-std::string first_non_finite(const std::vector<Parameters::Entry>& entries,
-                             const std::vector<Tensor>& tensors) {
-    if (tensors.empty()) return {};
-    Device& device = tensors[0].device();
-    std::vector<int64_t> at(tensors.size());
-    const DeviceBytes indices(device, at.size() * sizeof(int64_t));
-    for (size_t i = 0; i < tensors.size(); ++i)
-        run_kernel(tensors[i], [&]<class T>(auto& context) {
-            first_non_finite(context,
-                             NonFiniteArgs<T>{.count = tensors[i].size(),
-                                              .x = tensors[i].data<T>(),
-                                              .index = static_cast<int64_t*>(indices.data()) + i});
-        });
-    device.download(at.data(), indices.data(), at.size() * sizeof(int64_t));
-    for (size_t i = 0; i < at.size(); ++i)
-        if (at[i] >= 0) return entries[i].name;
-    return {};
 }
 
 }  // namespace sg

@@ -45,9 +45,10 @@ class Parameters {
     void assign(size_t i, std::span<const double> values);
     void assign(size_t i, std::span<const float> values);
 
-    /// Update number `step` (1, 2, ...) with one gradient per entry.
+    /// Update number `step` (1, 2, ...) with one gradient per entry; none if `halted` (in the
+    /// device's memory, or null) points to something other than 0 when its turn comes.
     void adam_step(const std::vector<Tensor>& gradients, int64_t step, double learning_rate,
-                   const AdamOptions& options);
+                   const AdamOptions& options, const int32_t* halted = nullptr);
 
   private:
     void require_count(size_t i, size_t given) const;
@@ -56,9 +57,5 @@ class Parameters {
     Tensor values_, first_, second_;
     std::vector<Tensor> tensors_;
 };
-
-/// Name of the first tensor that holds NaN or infinity, "" if all are finite.
-std::string first_non_finite(const std::vector<Parameters::Entry>& entries,
-                             const std::vector<Tensor>& tensors);
 
 }  // namespace sg

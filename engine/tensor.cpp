@@ -4,6 +4,8 @@
 #include <numeric>
 
 #include "engine/autograd.h"
+#include "engine/run_kernel.h"
+#include "kernels/pointwise/pointwise.h"
 
 namespace sg {
 
@@ -65,7 +67,9 @@ Tensor Tensor::zeros(Device& device, Shape shape, DType dtype) {
 
 Tensor Tensor::full(Device& device, Shape shape, DType dtype, double value) {
     Tensor result = empty(device, std::move(shape), dtype);
-    result.assign(std::vector<double>(result.size(), value));
+    run_kernel(result, [&]<class T>(auto& context) {
+        fill(context, FillArgs<T>{.count = result.size(), .value = value, .y = result.data<T>()});
+    });
     return result;
 }
 

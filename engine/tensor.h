@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/device.h"
+#include "engine/device_bytes.h"
 #include "engine/dtype.h"
 #include "kernels/common/error.h"
 

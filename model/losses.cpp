@@ -53,24 +53,28 @@ Tensor classification_loss(const LabelLayout& layout, int group, const Tensor& l
                                                                : cross_entropy(known, target);
 }
 
-double classification_accuracy(const LabelLayout& layout, int group, const Tensor& logits,
-                               const Tensor& labels) {
-    const GradMode off(false);
-    const int64_t begin = layout.offset(group), dim = layout.groups[group].dim();
-    const auto predicted = slice_columns(logits, begin, dim).to_host();
-    const auto target = slice_columns(labels, begin, dim).to_host();
-    const int64_t rows = logits.dim(0);
-    int64_t right = 0;
-    if (layout.groups[group].kind == LabelKind::multi_label) {
-        for (size_t i = 0; i < target.size(); ++i) right += (predicted[i] > 0) == (target[i] > 0.5);
-        return double(right) / double(target.size());
-    }
-    const auto largest = [dim](const double* row) {
-        return std::max_element(row, row + dim) - row;
+double classification_accuracy(const LabelLayout& layout, int group, std::span<const double> logits,
+                               std::span<const double> labels) {
+    const size_t begin = layout.offset(group), dim = layout.groups[group].dim();
+    const size_t logit_row = layout.class_dim(), label_row = layout.label_dim();
+    const size_t rows = logits.size() / logit_row;
+    require(logits.size() == rows * logit_row && labels.size() == rows * label_row,
+            "classification_accuracy", "{} logits and {} labels do not belong together",
+            logits.size(), labels.size());
+    const auto largest = [](std::span<const double> row) {
+        return std::max_element(row.begin(), row.end()) - row.begin();
     };
-    for (int64_t n = 0; n < rows; ++n)
-        right += largest(&predicted[n * dim]) == largest(&target[n * dim]);
-    return double(right) / double(rows);
+    const bool one_hot = layout.groups[group].kind == LabelKind::one_hot;
+    int64_t right = 0;
+    for (size_t n = 0; n < rows; ++n) {
+        const auto predicted = logits.subspan(n * logit_row + begin, dim);
+        const auto target = labels.subspan(n * label_row + begin, dim);
+        if (one_hot)
+            right += largest(predicted) == largest(target);
+        else
+            for (size_t i = 0; i < dim; ++i) right += (predicted[i] > 0) == (target[i] > 0.5);
+    }
+    return double(right) / double(one_hot ? rows : rows * dim);
 }
 
 Penalty gradient_penalty(const Discriminator& D, const Tensor& x_hat) {

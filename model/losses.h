@@ -35,9 +35,9 @@ Tensor classification_loss(const LabelLayout& layout, int group, const Tensor& l
                            const Tensor& labels);
 
 /// Share of the known group's labels that the logits predict: for multi-label every attribute
-/// counts (logit > 0), for one-hot every image (largest logit).
-double classification_accuracy(const LabelLayout& layout, int group, const Tensor& logits,
-                               const Tensor& labels);
+/// counts (logit > 0), for one-hot every image (largest logit). Both on the host, shaped as above.
+double classification_accuracy(const LabelLayout& layout, int group, std::span<const double> logits,
+                               std::span<const double> labels);
 
 /// WGAN-GP's penalty as the reference implementation has it: the gradient of the *sum* over the
 /// patch map, its norm per image, the mean over images of (norm - 1)^2. Recorded, so that its own

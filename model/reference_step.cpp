@@ -23,16 +23,19 @@ DiscriminatorStep reference_d_step(const StarGan& model, const LossConfig& loss,
         x_hat.set_requires_grad();
         const Penalty penalty = gradient_penalty(model.D, x_hat);
         total = add(total, affine(penalty.value, loss.lambda_gp));
-        step.loss_gp = penalty.value.item();
+        step.loss_gp = penalty.value.detach();
         step.x_hat_grad = penalty.grad.detach();
         const GradMode off(false);
-        step.gradient_norm = mean(sqrt(sum_rows(mul(penalty.grad, penalty.grad)))).item();
+        step.gradient_norm = mean(sqrt(sum_rows(mul(penalty.grad, penalty.grad))));
+    } else {
+        step.loss_gp = step.gradient_norm =
+            Tensor::zeros(total.device(), total.shape(), total.dtype());
     }
 
     step.real_logits = real.cls.detach();
-    step.loss_real = loss_real.item();
-    step.loss_fake = loss_fake.item();
-    step.loss_cls = loss_cls.item();
+    step.loss_real = loss_real.detach();
+    step.loss_fake = loss_fake.detach();
+    step.loss_cls = loss_cls.detach();
     step.grads = grad({total}, model.D.parameters().tensors());
     return step;
 }
@@ -51,9 +54,9 @@ GeneratorStep reference_g_step(const StarGan& model, const LossConfig& loss,
     const Tensor total =
         add(add(loss_fake, affine(loss_cls, loss.lambda_cls)), affine(loss_rec, loss.lambda_rec));
 
-    step.loss_fake = loss_fake.item();
-    step.loss_cls = loss_cls.item();
-    step.loss_rec = loss_rec.item();
+    step.loss_fake = loss_fake.detach();
+    step.loss_cls = loss_cls.detach();
+    step.loss_rec = loss_rec.detach();
     step.grads = grad({total}, model.G.parameters().tensors());
     step.fake_logits = fake.cls.detach();
     step.x_fake = x_fake.detach();
@@ -62,13 +65,13 @@ GeneratorStep reference_g_step(const StarGan& model, const LossConfig& loss,
 }
 
 void apply(StarGan& model, const DiscriminatorStep& step, double learning_rate,
-           const AdamOptions& adam) {
-    model.D.parameters().adam_step(step.grads, ++model.d_updates, learning_rate, adam);
+           const AdamOptions& adam, const int32_t* halted) {
+    model.D.parameters().adam_step(step.grads, ++model.d_updates, learning_rate, adam, halted);
 }
 
-void apply(StarGan& model, const GeneratorStep& step, double learning_rate,
-           const AdamOptions& adam) {
-    model.G.parameters().adam_step(step.grads, ++model.g_updates, learning_rate, adam);
+void apply(StarGan& model, const GeneratorStep& step, double learning_rate, const AdamOptions& adam,
+           const int32_t* halted) {
+    model.G.parameters().adam_step(step.grads, ++model.g_updates, learning_rate, adam, halted);
 }
 
 }  // namespace sg

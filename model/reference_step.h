@@ -11,18 +11,20 @@ struct TrainingBatch {
     int group = 0;
 };
 
-/// The D step's losses, unweighted, and everything a test wants to see.
+/// The D step's losses, unweighted, and everything a test wants to see. A loss is a tensor [1]
+/// without history: whoever reads it waits for the device.
 struct DiscriminatorStep {
-    double loss_real = 0, loss_fake = 0, loss_cls = 0, loss_gp = 0;
-    double gradient_norm = 0;   ///< mean of ||dD/dx_hat|| over the batch; 0 without penalty
+    Tensor loss_real, loss_fake, loss_cls;
+    Tensor loss_gp;             ///< 0 without penalty
+    Tensor gradient_norm;       ///< mean of ||dD/dx_hat|| over the batch; 0 without penalty
     std::vector<Tensor> grads;  ///< of the weighted sum, one per parameter of D
     Tensor x_fake, x_hat_grad;  ///< x_hat_grad is undefined without penalty
     Tensor real_logits;         ///< class logits of the real images [N, class_dim]
 };
 
-/// The G step's losses.
+/// The same of the G step.
 struct GeneratorStep {
-    double loss_fake = 0, loss_cls = 0, loss_rec = 0;
+    Tensor loss_fake, loss_cls, loss_rec;
     std::vector<Tensor> grads;  ///< of the weighted sum, one per parameter of G
     Tensor x_fake, x_rec;
     Tensor fake_logits;  ///< class logits of the fakes [N, class_dim]
@@ -37,10 +39,11 @@ DiscriminatorStep reference_d_step(const StarGan& model, const LossConfig& loss,
 GeneratorStep reference_g_step(const StarGan& model, const LossConfig& loss,
                                const TrainingBatch& batch);
 
-/// Adam updates with a step's gradients; counts them in the model.
+/// Adam updates with a step's gradients; counts them in the model. Nothing but the count changes if
+/// `halted`, in the device's memory, is there and not 0.
 void apply(StarGan& model, const DiscriminatorStep& step, double learning_rate,
-           const AdamOptions& adam);
-void apply(StarGan& model, const GeneratorStep& step, double learning_rate,
-           const AdamOptions& adam);
+           const AdamOptions& adam, const int32_t* halted = nullptr);
+void apply(StarGan& model, const GeneratorStep& step, double learning_rate, const AdamOptions& adam,
+           const int32_t* halted = nullptr);
 
 }  // namespace sg

@@ -111,6 +111,41 @@ TEST_CASE("Adam follows the paper's algorithm 1", "[adam]") {
     check_adam<float>(sim, 132 * 8 * 256 + 7, 1e-6);  // more than its grid takes at once
 }
 
+TEST_CASE("a halted update changes nothing", "[adam]") {
+    for_each_device([](auto& device) {
+        for (const int64_t count : kCounts) {
+            INFO(count << " parameters");
+            const auto start = to<float>(uniform(count, 5)), moment = to<float>(uniform(count, 6));
+            const auto square = to<float>(uniform(count, 7, 0, 1));
+            const auto g = device.input(to<float>(uniform(count, 8)));
+            const auto go = device.input(std::vector<int32_t>{0});
+            const auto halt = device.input(std::vector<int32_t>{1});
+            DeviceSchedule schedule(device, adam_schedule(3, kRate, kBeta1, kBeta2));
+            const auto update = [&](const int32_t* halted) {
+                auto p = device.output(start), m = device.output(moment), v = device.output(square);
+                auto copy = device.output(to<bf16>(to_double(start)));
+                adam_update(device.context, AdamArgs<float>{.count = count,
+                                                            .p = p,
+                                                            .m = m,
+                                                            .v = v,
+                                                            .g = g,
+                                                            .schedule = schedule.data(),
+                                                            .beta1 = kBeta1,
+                                                            .beta2 = kBeta2,
+                                                            .eps = kEps,
+                                                            .p_bf16 = copy,
+                                                            .halted = halted});
+                return std::vector{p.get(), m.get(), v.get(), copy.get()};
+            };
+            CHECK(update(halt) == std::vector{to_double(start), to_double(moment),
+                                              to_double(square), rounded<bf16>(to_double(start))});
+            const auto moved = update(nullptr);
+            CHECK(update(go) == moved);
+            CHECK(moved[0] != to_double(start));
+        }
+    });
+}
+
 TEST_CASE("Adam on the CPU has the same bits on any number of threads", "[adam]") {
     HostDevice<CpuContext> one{CpuContext(1), "cpu", true}, several{CpuContext(3), "cpu", false};
     for (const int64_t count : kCounts) {

@@ -75,6 +75,15 @@ void check_cast(Device& device, int64_t count) {
 }
 
 template <class T, class Device>
+void check_fill(Device& device, int64_t count) {
+    INFO(count << " values");
+    auto y = device.template output<T>(count);
+    constexpr double value = -1.2345678901234567;
+    fill(device.context, FillArgs<T>{.count = count, .value = value, .y = y});
+    CHECK(y.get() == std::vector<double>(size_t(count), rounded<T>({value})[0]));
+}
+
+template <class T, class Device>
 void check_layout(Device& device, int64_t rows, int64_t columns) {
     INFO(rows << " rows, " << columns << " columns");
     const int64_t count = rows * columns;
@@ -110,6 +119,7 @@ void check_all(Device& device) {
     for (const int64_t count : kCounts) {
         for (const UnaryCase& test : kUnary) check_unary<T>(device, test, count);
         for (const BinaryCase& test : kBinary) check_binary<T>(device, test, count);
+        check_fill<T>(device, count);
     }
     for (const auto& [rows, columns] :
          std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {1, 33}, {31, 32}, {3, 7001}, {65, 70}})

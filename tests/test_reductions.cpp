@@ -1,3 +1,6 @@
+#include <array>
+#include <bit>
+
 #include "kernels/common/block_reduce.cuh"
 #include "kernels/reduce/reduce.h"
 #include "tests/devices.h"
@@ -40,35 +43,79 @@ std::vector<double> check_sums(Device& device, Kernel kernel, int64_t rows, int6
     return got;
 }
 
+/// A FiniteReport where the device's kernels can use it: an output of 8-byte words.
+template <class Device>
+class DeviceReport {
+  public:
+    using Words = std::array<int64_t, 2>;
+    static_assert(sizeof(FiniteReport) == sizeof(Words));
+
+    explicit DeviceReport(Device& device) : words_(words(device)) {}
+    FiniteReport* data() { return reinterpret_cast<FiniteReport*>(words_.data()); }
+    FiniteReport get() const {
+        words_.get();  // checks what lies around it
+        Words words{};
+        const auto values = words_.values();
+        std::copy(values.begin(), values.end(), words.begin());
+        return std::bit_cast<FiniteReport>(words);
+    }
+
+  private:
+    static auto words(Device& device) {
+        const auto words = std::bit_cast<Words>(FiniteReport{});
+        return device.output(std::vector<int64_t>(words.begin(), words.end()));
+    }
+    decltype(words(std::declval<Device&>())) words_;
+};
+
+/// Whether values hold NaN or infinity, by a check of these alone.
 template <class T, class Device>
-int64_t first(Device& device, const std::vector<T>& values) {
+bool found(Device& device, const std::vector<T>& values) {
     const auto x = device.input(values);
-    auto index = device.template output<int64_t>(1);
-    first_non_finite(device.context, NonFiniteArgs<T>{int64_t(values.size()), x, index});
-    index.get();  // checks what lies around it
-    return index.values()[0];
+    DeviceReport report(device);
+    find_non_finite(device.context, NonFiniteArgs<T>{int64_t(values.size()), x, 3, report.data()});
+    CHECK(report.get().halted == 0);  // not before the check's end
+    const int32_t tensor = report.get().tensor;
+    CHECK((tensor == 3 || tensor == FiniteReport::none));
+    return tensor == 3;
 }
 
 template <class T, class Device>
-void check_first(Device& device) {
+void check_found(Device& device) {
     const int64_t count = 2 * chunk_elements + 11;
     auto values = uniform(count, 1);
-    CHECK(first(device, to<T>(values)) == -1);
     values[0] = 1e38;
     values[1] = -1e38;
-    CHECK(first(device, to<T>(values)) == -1);  // large, but finite
+    CHECK_FALSE(found(device, to<T>(values)));  // large, but finite
     for (int64_t at : {count - 1, count - 12, chunk_elements, int64_t{3}, int64_t{0}}) {
-        values[at] = at % 2 ? std::nan("") : at ? kInfinity : -kInfinity;
-        CHECK(first(device, to<T>(values)) == at);
+        INFO("value " << at);
+        auto bad = values;
+        bad[at] = at % 2 ? std::nan("") : at ? kInfinity : -kInfinity;
+        CHECK(found(device, to<T>(bad)));
     }
     for (int64_t size : {1, 31, 32, 33}) {
         auto few = uniform(size, 2);
-        CHECK(first(device, to<T>(few)) == -1);
+        CHECK_FALSE(found(device, to<T>(few)));
         few.back() = kInfinity;
-        CHECK(first(device, to<T>(few)) == size - 1);
-        CHECK(first(device, std::vector<T>(size, T(std::nanf("")))) == 0);
+        CHECK(found(device, to<T>(few)));
+        CHECK(found(device, std::vector<T>(size, T(std::nanf("")))));
     }
-    CHECK(first(device, std::vector<T>()) == -1);
+    CHECK_FALSE(found(device, std::vector<T>()));
+}
+
+/// Checks one after the other, each of four tensors of which some are bad: what the report says.
+template <class Device>
+FiniteReport after_checks(Device& device, const std::vector<std::vector<bool>>& checks) {
+    const auto good = device.input(std::vector<float>(5, 1.0f));
+    const auto bad = device.input(std::vector<float>(5, std::nanf("")));
+    DeviceReport report(device);
+    for (const auto& check : checks) {
+        for (int32_t i = int32_t(check.size()) - 1; i >= 0; --i)  // the order does not matter
+            find_non_finite(device.context,
+                            NonFiniteArgs<float>{5, check[i] ? bad : good, i, report.data()});
+        end_check(device.context, report.data());
+    }
+    return report.get();
 }
 
 /// Three calls in a row, two of them with the same partial sums; every thread writes what it got.
@@ -161,16 +208,30 @@ TEST_CASE("sums and searches do not depend on the order of threads", "[reduce]")
         sum_channels(context, SumArgs<float>{rows, 50, x.data(), y, workspace});
     });
     x[1234] = x[4321] = x[14999] = std::nanf("");
-    Output<int64_t> index(1);
-    check_order_independence(context, bytes(index), [&] {
-        first_non_finite(context, NonFiniteArgs<float>{int64_t(x.size()), x.data(), index});
+    FiniteReport report;
+    check_order_independence(context, std::as_writable_bytes(std::span(&report, 1)), [&] {
+        find_non_finite(context, NonFiniteArgs<float>{int64_t(x.size()), x.data(), 7, &report});
+        end_check(context, &report);
     });
-    CHECK(index.values()[0] == 1234);
+    CHECK((report.halted == 1 && report.tensor == 7));
 }
 
-TEST_CASE("the first value that is not finite is found", "[reduce]") {
+TEST_CASE("values that are not finite are found", "[reduce]") {
     for_each_device(
-        [](auto& device) { for_each_type([&]<class T>(T) { check_first<T>(device); }); });
+        [](auto& device) { for_each_type([&]<class T>(T) { check_found<T>(device); }); });
     HostDevice<CpuContext> cpu{CpuContext(3), "cpu", true};
-    check_first<double>(cpu);
+    check_found<double>(cpu);
+}
+
+TEST_CASE("the first finding stays, with the numbers of its check and its tensor", "[reduce]") {
+    const std::vector<bool> good(4, false);
+    for_each_device([&](auto& device) {
+        const FiniteReport none = after_checks(device, {good, good, good});
+        CHECK((none.halted == 0 && none.tensor == FiniteReport::none && none.checks == 3));
+        const FiniteReport one = after_checks(device, {good, good, {false, false, true, true}});
+        CHECK((one.halted == 1 && one.tensor == 2 && one.checks == 2));
+        const FiniteReport later =
+            after_checks(device, {{false, false, false, true}, good, {true, true, true, true}});
+        CHECK((later.halted == 1 && later.tensor == 3 && later.checks == 0));
+    });
 }

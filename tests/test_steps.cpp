@@ -9,10 +9,12 @@ namespace {
 constexpr Precision f64 = Precision::f64;
 
 double total_of(const DiscriminatorStep& s, const LossConfig& loss) {
-    return s.loss_real + s.loss_fake + loss.lambda_cls * s.loss_cls + loss.lambda_gp * s.loss_gp;
+    return s.loss_real.item() + s.loss_fake.item() + loss.lambda_cls * s.loss_cls.item() +
+           loss.lambda_gp * s.loss_gp.item();
 }
 double total_of(const GeneratorStep& s, const LossConfig& loss) {
-    return s.loss_fake + loss.lambda_cls * s.loss_cls + loss.lambda_rec * s.loss_rec;
+    return s.loss_fake.item() + loss.lambda_cls * s.loss_cls.item() +
+           loss.lambda_rec * s.loss_rec.item();
 }
 
 /// parameters += step * direction.
@@ -124,6 +126,46 @@ TEST_CASE("only the known group's labels and logits count", "[model]") {
     }
     const Tensor logits = Tensor::zeros(*device, {2, 7}, DType::f64);
     expect_error([&] { classification_loss(layout, 2, logits, logits); }, {"group 2 of 2"});
+}
+
+TEST_CASE("accuracy counts the known group's labels", "[model]") {
+    const LabelLayout layout = tiny_config().labels;  // 3 attributes, 4 classes, 2 of a mask
+    constexpr int64_t N = 50;
+    const auto logits = uniform(N * 7, 6);
+    auto labels = uniform(N * 9, 7);
+    for (double& v : labels) v = v > 0;
+    int attributes = 0, classes = 0;
+    for (int64_t n = 0; n < N; ++n) {
+        for (int i = 0; i < 4; ++i) labels[n * 9 + 3 + i] = i == n % 4;
+        int best = 0;
+        for (int i = 0; i < 4; ++i)
+            if (logits[n * 7 + 3 + i] > logits[n * 7 + 3 + best]) best = i;
+        for (int i = 0; i < 3; ++i)
+            attributes += (logits[n * 7 + i] > 0) == (labels[n * 9 + i] == 1);
+        classes += best == n % 4;
+    }
+    CHECK(classification_accuracy(layout, 0, logits, labels) == attributes / (3.0 * N));
+    CHECK(classification_accuracy(layout, 1, logits, labels) == classes / double(N));
+    expect_error([&] { classification_accuracy(layout, 0, labels, logits); }, {"450", "350"});
+}
+
+TEST_CASE("a step's losses stay on the device, without history", "[model]") {
+    const auto device = Device::cpu(1);
+    const ModelConfig config = tiny_config();
+    const StarGan model = make_model(*device, config, Precision::f32, 3);
+    const TrainingBatch batch = random_batch(*device, config, Precision::f32, 0, 2, 20);
+    const int64_t before = device->downloads();
+    const auto d = reference_d_step(model, {}, batch);
+    const auto plain = reference_d_step(model, {.gan = GanLoss::vanilla}, batch);
+    const auto g = reference_g_step(model, {}, batch);
+    CHECK(device->downloads() == before);
+    for (const Tensor& loss : {d.loss_real, d.loss_fake, d.loss_cls, d.loss_gp, d.gradient_norm,
+                               plain.loss_gp, plain.gradient_norm, g.loss_fake, g.loss_rec}) {
+        CHECK(loss.shape() == Shape{1});
+        CHECK_FALSE(loss.requires_grad());
+    }
+    CHECK((d.loss_gp.item() != 0 && d.gradient_norm.item() > 0));
+    CHECK((plain.loss_gp.item() == 0 && plain.gradient_norm.item() == 0));
 }
 
 TEST_CASE("the closed-form penalty equals double backward", "[model]") {

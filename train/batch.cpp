@@ -1,38 +1,95 @@
 #include "train/batch.h"
 
 #include <algorithm>
+#include <cstring>
 
+#include "kernels/image/image.h"
 #include "train/data/shuffle.h"
 
 namespace sg {
 
-Tensor unified_labels(Device& device, const LabelLayout& labels, int group,
-                      std::span<const float> own) {
+namespace {
+
+void unify(const LabelLayout& labels, int group, std::span<const float> own, float* full) {
     const int64_t dim = labels.groups[group].dim(), count = int64_t(own.size()) / dim;
-    std::vector<float> full(count * labels.label_dim());
     for (int64_t n = 0; n < count; ++n)
         labels.unify(group, &own[n * dim], &full[n * labels.label_dim()]);
+}
+
+/// Up to a whole number of cache lines.
+int64_t padded(int64_t floats) {
+    constexpr int64_t line = Arena::alignment / sizeof(float);
+    return (floats + line - 1) / line * line;
+}
+
+}  // namespace
+
+Tensor unified_labels(Device& device, const LabelLayout& labels, int group,
+                      std::span<const float> own) {
+    const int64_t count = int64_t(own.size()) / labels.groups[group].dim();
+    std::vector<float> full(count * labels.label_dim());
+    unify(labels, group, own, full.data());
     return Tensor::from_host(device, {count, labels.label_dim()}, std::span<const float>(full));
 }
 
-TrainingBatch make_training_batch(Device& device, const Batch& batch, ImageSize size,
-                                  const LabelLayout& labels, int group, uint64_t seed) {
-    const int64_t count = int64_t(batch.items.size()), dim = labels.groups[group].dim();
+BatchUploader::BatchUploader(Device& device, int64_t count, ImageSize size,
+                             const LabelLayout& labels, int group, uint64_t seed)
+    : device_(device),
+      labels_(labels),
+      group_(group),
+      seed_(seed),
+      shape_{count, size.height, size.width, 3},
+      label_floats_(padded(count * labels.label_dim())),
+      floats_(2 * label_floats_ + padded(count)),
+      image_bytes_(size_t(element_count(shape_))),
+      queue_(device, floats_ * sizeof(float) + image_bytes_ + size_t(count)) {}
+
+void BatchUploader::pack(const Batch& batch, std::span<std::byte> to) const {
+    const int64_t count = shape_[0], dim = labels_.groups[group_].dim();
+    require(int64_t(batch.flips.size()) == count && batch.images.size() == image_bytes_ &&
+                int64_t(batch.labels.size()) == count * dim,
+            "batch", "{} flips, {} bytes and {} labels do not make {} images of {}",
+            batch.flips.size(), batch.images.size(), batch.labels.size(), count, to_string(shape_));
     const auto iteration = uint32_t(batch.iteration);
     const auto order = permutation(
-        {.seed = seed, .purpose = RngPurpose::target_labels, .iteration = iteration}, count);
-    std::vector<float> targets(batch.labels.size()), alpha(count);
-    const Rng rng{.seed = seed, .purpose = RngPurpose::gp_alpha, .iteration = iteration};
-    for (int64_t n = 0; n < count; ++n) {
+        {.seed = seed_, .purpose = RngPurpose::target_labels, .iteration = iteration}, count);
+    std::vector<float> targets(batch.labels.size());
+    for (int64_t n = 0; n < count; ++n)
         std::copy_n(&batch.labels[order[n] * dim], dim, &targets[n * dim]);
-        alpha[n] = rng.uniform(n);
-    }
-    return {.x_real = Tensor::from_host(device, {count, size.height, size.width, 3},
-                                        std::span<const float>(batch.images)),
-            .c_org = unified_labels(device, labels, group, batch.labels),
-            .c_trg = unified_labels(device, labels, group, targets),
-            .alpha = Tensor::from_host(device, {count}, std::span<const float>(alpha)),
-            .group = group};
+    auto* floats = reinterpret_cast<float*>(to.data());
+    unify(labels_, group_, batch.labels, floats);
+    unify(labels_, group_, targets, floats + label_floats_);
+    const Rng rng{.seed = seed_, .purpose = RngPurpose::gp_alpha, .iteration = iteration};
+    for (int64_t n = 0; n < count; ++n) floats[2 * label_floats_ + n] = rng.uniform(n);
+    std::byte* images = to.data() + floats_ * sizeof(float);
+    std::memcpy(images, batch.images.data(), image_bytes_);
+    std::memcpy(images + image_bytes_, batch.flips.data(), batch.flips.size());
+}
+
+TrainingBatch BatchUploader::upload(const Batch& batch) {
+    pack(batch, queue_.host());
+    const auto* there = static_cast<const uint8_t*>(queue_.submit());
+    const Tensor floats = Tensor::empty(device_, {floats_}, DType::f32);
+    const Tensor x_real = Tensor::empty(device_, shape_, DType::f32);
+    device_.copy(floats.data<float>(), there, floats_ * sizeof(float));
+    const uint8_t* images = there + floats_ * sizeof(float);
+    device_.run([&](auto& context) {
+        image_to_tensor(context, ImageToTensorArgs<float>{.N = shape_[0],
+                                                          .H = shape_[1],
+                                                          .W = shape_[2],
+                                                          .C = shape_[3],
+                                                          .C_out = shape_[3],
+                                                          .images = images,
+                                                          .flip = images + image_bytes_,
+                                                          .y = x_real.data<float>()});
+    });
+    queue_.release();
+    const Shape labels{shape_[0], labels_.label_dim()};
+    return {.x_real = x_real,
+            .c_org = floats.slice_flat(0, labels),
+            .c_trg = floats.slice_flat(label_floats_, labels),
+            .alpha = floats.slice_flat(2 * label_floats_, {shape_[0]}),
+            .group = group_};
 }
 
 Tensor translate(const Generator& G, const Tensor& images, const Tensor& labels, int slice) {

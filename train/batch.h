@@ -1,15 +1,35 @@
 #pragma once
 
+#include "engine/upload_queue.h"
 #include "model/reference_step.h"
 #include "train/data/loader.h"
 
 namespace sg {
 
-/// Turns a loaded batch into the tensors of a training step: labels unified, targets a permutation
-/// of the batch's own labels (paper, section 3.1), alpha uniform. Random numbers are functions of
-/// (seed, iteration).
-TrainingBatch make_training_batch(Device& device, const Batch& batch, ImageSize size,
-                                  const LabelLayout& labels, int group, uint64_t seed);
+/// Turns loaded batches into the tensors of training steps: bytes scaled and mirrored on the
+/// device, labels unified, targets a permutation of the batch's own labels (paper, section 3.1),
+/// alpha uniform. Random numbers are functions of (seed, iteration).
+class BatchUploader {
+  public:
+    /// For batches of `count` images with labels of one group. `labels` must outlive this.
+    BatchUploader(Device& device, int64_t count, ImageSize size, const LabelLayout& labels,
+                  int group, uint64_t seed);
+    /// Everything crosses in one upload; the device may still be busy with it afterwards.
+    TrainingBatch upload(const Batch& batch);
+
+  private:
+    void pack(const Batch& batch, std::span<std::byte> to) const;
+
+    Device& device_;
+    const LabelLayout& labels_;
+    int group_;
+    uint64_t seed_;
+    Shape shape_;  // of the images
+    // An upload: floats (c_org, c_trg, alpha, each on a cache line), images, flips.
+    int64_t label_floats_, floats_;
+    size_t image_bytes_;
+    UploadQueue queue_;
+};
 
 /// Full label vectors [count, label_dim] from a group's own [count, dim].
 Tensor unified_labels(Device& device, const LabelLayout& labels, int group,

@@ -100,12 +100,13 @@ class Replay {
         apply(model_, g, config_.g_lr, config_.adam);
     }
 
-    void add_losses(int i, const std::vector<std::pair<const char*, double>>& losses) {
+    void add_losses(int i, const std::vector<std::pair<const char*, Tensor>>& losses) {
         const Kind kind = i < late_iteration ? Kind::loss : Kind::late_loss;
-        for (const auto& [name, value] : losses) {
+        for (const auto& [name, loss] : losses) {
             const std::string full = fmt::format("it{}.loss.{}", i, name);
             used_.insert(full);
-            quantities_.push_back({.name = full, .kind = kind, .values = {value}, .initial = {}});
+            quantities_.push_back(
+                {.name = full, .kind = kind, .values = loss.to_host(), .initial = {}});
         }
     }
 

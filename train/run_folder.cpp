@@ -1,9 +1,8 @@
 #include "train/run_folder.h"
 
-#include <cmath>
+#include <chrono>
 
 #include "engine/atomic_file.h"
-#include "train/samples.h"
 
 namespace sg {
 
@@ -49,12 +48,46 @@ std::vector<int64_t> decodable_items(const Dataset& data, const std::vector<int6
     return good;
 }
 
-std::string first_non_finite(const std::vector<NamedLoss>& losses, const std::string& network,
-                             const Parameters& parameters, const std::vector<Tensor>& grads) {
-    for (const auto& [name, value] : losses)
-        if (!std::isfinite(value)) return fmt::format("{} is {}", name, value);
-    const std::string name = first_non_finite(parameters.entries(), grads);
-    return name.empty() ? "" : fmt::format("the gradient of {}.{} is not finite", network, name);
+Resumed resume_run(const fs::path& run, const TrainConfig& config, StarGan& model,
+                   const std::function<void(const std::string&)>& say) {
+    std::vector<DamagedCheckpoint> damaged;
+    const auto path = latest_checkpoint(run, &damaged);
+    for (const auto& one : damaged) say("skipped a damaged checkpoint: " + one.reason + "\n");
+    require(path.has_value(), "resume", "{} has no readable checkpoint in checkpoints/",
+            run.string());
+    Resumed resumed{.checkpoint = *path, .info = read_checkpoint_info(*path)};
+    load_checkpoint(*path, model, LoadMoments::yes);
+    for (const auto& one : damaged) fs::rename(one.path, one.path.string() + ".damaged");
+    const std::string changes = describe_changes(resumed.info.settings, to_json(config));
+    if (!changes.empty()) say("note: settings changed since the checkpoint: " + changes + "\n");
+    say(fmt::format("resuming from {} at iteration {}\n", path->string(), resumed.info.iteration));
+    return resumed;
+}
+
+double seconds_per_iteration(const StarGan& model, const LossConfig& loss,
+                             const TrainingBatch& batch, int n_critic) {
+    using Clock = std::chrono::steady_clock;
+    double d_seconds = 0, g_seconds = 0;
+    for (int pass = 0; pass < 2; ++pass) {
+        const auto begin = Clock::now();
+        reference_d_step(model, loss, batch).loss_real.item();  // waits for the device
+        const auto middle = Clock::now();
+        reference_g_step(model, loss, batch).loss_rec.item();
+        d_seconds = std::chrono::duration<double>(middle - begin).count();
+        g_seconds = std::chrono::duration<double>(Clock::now() - middle).count();
+        if (d_seconds + g_seconds > 20) break;  // the first pass was long enough to judge by
+    }
+    return d_seconds + g_seconds / n_critic;
+}
+
+std::vector<TruthError> write_truth(const fs::path& run, Device& device, const Generator& G,
+                                    const SynthDataset& data, std::span<const int64_t> held_out,
+                                    ImageSize size, const LabelLayout& labels) {
+    constexpr size_t faces = 256;
+    const auto truth = measure_truth_error(
+        device, G, data, held_out.first(std::min(faces, held_out.size())), size, labels, 0);
+    write_file_atomically(run / "truth.txt", to_table(truth));
+    return truth;
 }
 
 int64_t parameter_count(const Parameters& parameters) {

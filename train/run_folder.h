@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/parameters.h"
+#include "train/checkpoint.h"
 #include "train/config.h"
-#include "train/data/dataset.h"
+#include "train/samples.h"
 
 namespace sg {
 
@@ -26,13 +26,26 @@ std::vector<int64_t> decodable_items(const Dataset& data, const std::vector<int6
                                      ImageSize size, int count,
                                      const std::function<void(const std::string&)>& say);
 
-/// "D/loss_gp is nan" or "the gradient of D.conv1.weight is not finite"; "" if all is well.
-struct NamedLoss {
-    const char* name;
-    double value;
+/// Loads the latest readable checkpoint of a run into the model, and puts damaged ones out of the
+/// way of those to come. Throws Error if there is none.
+struct Resumed {
+    std::filesystem::path checkpoint;
+    CheckpointInfo info;
 };
-std::string first_non_finite(const std::vector<NamedLoss>& losses, const std::string& network,
-                             const Parameters& parameters, const std::vector<Tensor>& grads);
+Resumed resume_run(const std::filesystem::path& run, const TrainConfig& config, StarGan& model,
+                   const std::function<void(const std::string&)>& say);
+
+/// How long training will take, by one step of each kind that is not applied. The first steps,
+/// which build all convolution primitives, do not count.
+double seconds_per_iteration(const StarGan& model, const LossConfig& loss,
+                             const TrainingBatch& batch, int n_critic);
+
+/// Measures how near the true pictures translations of held-out built-in faces come, and writes
+/// truth.txt.
+std::vector<TruthError> write_truth(const std::filesystem::path& run, Device& device,
+                                    const Generator& G, const SynthDataset& data,
+                                    std::span<const int64_t> held_out, ImageSize size,
+                                    const LabelLayout& labels);
 
 int64_t parameter_count(const Parameters& parameters);
 std::string hours_minutes(double seconds);

@@ -1,27 +1,29 @@
 #include "train/trainer.h"
 
-#include <chrono>
-
 #include "engine/atomic_file.h"
 #include "engine/processor.h"
 #include "train/open_dataset.h"
 #include "train/run_folder.h"
+#include "train/step_log.h"
 
 namespace sg {
 
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
+
+constexpr int64_t most_unread = 1000;  // iterations whose losses wait on the device
 
 /// One run in progress.
 class Run {
   public:
-    Run(Device& device, const TrainRequest& request, const TrainObserver& observer)
+    Run(Device& device, const TrainRequest& request, const TrainObserver& observer,
+        int64_t read_every)
         : device_(device),
           request_(request),
           config_(request.config),
           observer_(observer),
+          read_every_(read_every),
           size_(parse_image_size(config_.image_size)),
           data_(open_dataset(config_)),
           split_(make_split(*data_, effective_test_count(config_, data_->size()),
@@ -57,15 +59,18 @@ class Run {
             request_.stop_after > 0
                 ? std::min<int64_t>(config_.num_iters, iteration_ + request_.stop_after)
                 : config_.num_iters;
+        log_.emplace(*model_, config_.batch_size, std::min(read_every_, most_unread));
+        BatchUploader uploader(device_, config_.batch_size, size_, layout_, 0,
+                               uint64_t(config_.seed));
         bool timed = false;
         while (iteration_ < end && !stopping()) {
-            const TrainingBatch batch = make_training_batch(device_, loader.next(), size_, layout_,
-                                                            0, uint64_t(config_.seed));
+            const TrainingBatch batch = uploader.upload(loader.next());
             if (!std::exchange(timed, true)) report_time(batch, end);
             step(batch);
             report_skipped(loader);
             after_step(end);
         }
+        read_log();
         return finish();
     }
 
@@ -93,37 +98,16 @@ class Run {
                             double(parameter_count(model_->D.parameters())) / 1e6));
             return;
         }
-        std::vector<DamagedCheckpoint> damaged;
-        const auto path = latest_checkpoint(request_.run, &damaged);
-        for (const auto& one : damaged) say("skipped a damaged checkpoint: " + one.reason + "\n");
-        require(path.has_value(), "resume", "{} has no readable checkpoint in checkpoints/",
-                request_.run.string());
-        const CheckpointInfo info = read_checkpoint_info(*path);
-        load_checkpoint(*path, *model_, LoadMoments::yes);
-        iteration_ = info.iteration;
-        metrics_.g = info.last_g;
-        last_checkpoint_ = *path;
-        for (const auto& one : damaged)  // out of the way of the checkpoints to come
-            fs::rename(one.path, one.path.string() + ".damaged");
-        const std::string changes = describe_changes(info.settings, to_json(config_));
-        if (!changes.empty()) say("note: settings changed since the checkpoint: " + changes + "\n");
-        say(fmt::format("resuming from {} at iteration {}\n", path->string(), iteration_));
+        const Resumed resumed = resume_run(request_.run, config_, *model_,
+                                           [this](const std::string& line) { say(line); });
+        iteration_ = resumed.info.iteration;
+        metrics_.g = resumed.info.last_g;
+        last_checkpoint_ = resumed.checkpoint;
     }
 
-    /// One step of each kind without applying it: builds all primitives, and the second pass tells
-    /// how long training will take.
+    /// Also builds all primitives, before the first iteration.
     void report_time(const TrainingBatch& batch, int64_t end) {
-        double d_seconds = 0, g_seconds = 0;
-        for (int pass = 0; pass < 2; ++pass) {
-            const auto begin = Clock::now();
-            reference_d_step(*model_, loss_, batch);
-            const auto middle = Clock::now();
-            reference_g_step(*model_, loss_, batch);
-            d_seconds = std::chrono::duration<double>(middle - begin).count();
-            g_seconds = std::chrono::duration<double>(Clock::now() - middle).count();
-            if (d_seconds + g_seconds > 20) break;  // the first pass was long enough to judge by
-        }
-        const double iteration = d_seconds + g_seconds / config_.n_critic;
+        const double iteration = seconds_per_iteration(*model_, loss_, batch, config_.n_critic);
         say(fmt::format("{:.1f} ms an iteration, about {} for {} iterations; tensors take {} MiB\n",
                         1e3 * iteration, hours_minutes(iteration * double(end - iteration_)),
                         end - iteration_, device_.arena().peak_bytes() >> 20));
@@ -131,52 +115,39 @@ class Run {
 
     void step(const TrainingBatch& batch) {
         const double factor = lr_factor(config_, iteration_);
+        const double g_lr = config_.g_lr * factor, d_lr = config_.d_lr * factor;
         const AdamOptions adam{.beta1 = config_.beta1, .beta2 = config_.beta2};
-        metrics_.iteration = iteration_ + 1;
-        metrics_.g_lr = config_.g_lr * factor;
-        metrics_.d_lr = config_.d_lr * factor;
-
+        log_->begin(iteration_ + 1, g_lr, d_lr);
         const DiscriminatorStep d = reference_d_step(*model_, loss_, batch);
-        require_good({{"D/loss_real", d.loss_real},
-                      {"D/loss_fake", d.loss_fake},
-                      {"D/loss_cls", d.loss_cls},
-                      {"D/loss_gp", d.loss_gp}},
-                     "D", model_->D.parameters(), d.grads);
-        apply(*model_, d, metrics_.d_lr, adam);
-        metrics_.d_real = d.loss_real, metrics_.d_fake = d.loss_fake;
-        metrics_.d_cls = d.loss_cls, metrics_.d_gp = d.loss_gp;
-        if (loss_.gan == GanLoss::wgan_gp) metrics_.gradient_norm = d.gradient_norm;
-        metrics_.accuracy = classification_accuracy(layout_, 0, d.real_logits, batch.c_org);
-
+        log_->add(d, batch);
+        apply(*model_, d, d_lr, adam, log_->halted());
         if ((iteration_ + 1) % config_.n_critic == 0) {
             const GeneratorStep g = reference_g_step(*model_, loss_, batch);
-            require_good({{"G/loss_fake", g.loss_fake},
-                          {"G/loss_cls", g.loss_cls},
-                          {"G/loss_rec", g.loss_rec}},
-                         "G", model_->G.parameters(), g.grads);
-            apply(*model_, g, metrics_.g_lr, adam);
-            metrics_.g = {
-                .fake = g.loss_fake,
-                .cls = g.loss_cls,
-                .rec = g.loss_rec,
-                .accuracy = classification_accuracy(layout_, 0, g.fake_logits, batch.c_trg)};
+            log_->add(g, batch);
+            apply(*model_, g, g_lr, adam, log_->halted());
         }
         ++iteration_;
     }
 
-    /// Stops the run before a loss or gradient that is not finite reaches the weights.
-    void require_good(const std::vector<NamedLoss>& losses, const std::string& network,
-                      const Parameters& parameters, const std::vector<Tensor>& grads) const {
-        const std::string culprit = first_non_finite(losses, network, parameters, grads);
-        if (culprit.empty()) return;
-        throw Error("train",
-                    fmt::format("iteration {}: {}; last good checkpoint: {}", iteration_ + 1,
-                                culprit, last_checkpoint_text()),
-                    "a lower learning rate, or f32 instead of bf16");
-    }
-
-    std::string last_checkpoint_text() const {
-        return last_checkpoint_.empty() ? "none yet" : last_checkpoint_.string();
+    /// Catches up with the device: metrics of what it has done, and the end of the run if a loss or
+    /// gradient was not finite. The weights are then those from before that step.
+    void read_log() {
+        const StepLog::Reading reading = log_->read();
+        for (Metrics metrics : reading.metrics) {
+            if (!metrics.g) metrics.g = metrics_.g;
+            metrics_ = metrics;
+            if (metrics.iteration % config_.log_step != 0) continue;
+            if (!metrics_file_->append(metrics)) say("warning: metrics.jsonl cannot be written\n");
+            if (observer_.metrics) observer_.metrics(metrics);
+        }
+        if (!reading.failure.empty())
+            throw Error(
+                "train",
+                fmt::format("{}; last good checkpoint: {}", reading.failure,
+                            last_checkpoint_.empty() ? "none yet" : last_checkpoint_.string()),
+                "a lower learning rate, or f32 instead of bf16");
+        if (observer_.progress && !reading.metrics.empty())
+            observer_.progress(metrics_.iteration, metrics_);
     }
 
     void report_skipped(const Loader& loader) {
@@ -187,15 +158,13 @@ class Run {
     }
 
     void after_step(int64_t end) {
-        if (observer_.progress) observer_.progress(iteration_, metrics_);
-        if (iteration_ % config_.log_step == 0) {
-            if (!metrics_file_->append(metrics_)) say("warning: metrics.jsonl cannot be written\n");
-            if (observer_.metrics) observer_.metrics(metrics_);
-        }
-        if (grid_ && iteration_ % config_.sample_step == 0) write_samples();
+        const bool sample = grid_ && iteration_ % config_.sample_step == 0;
+        const bool save_now = iteration_ % config_.model_save_step == 0 && iteration_ < end;
+        if (iteration_ % read_every_ == 0 || log_->full() || sample || save_now) read_log();
+        if (sample) write_samples();
         // A periodic save that fails (disk full) is reported and tried again at the next step; the
         // last one must succeed.
-        if (iteration_ % config_.model_save_step == 0 && iteration_ < end) {
+        if (save_now) {
             try {
                 save();
             } catch (const std::exception& error) {
@@ -238,14 +207,9 @@ class Run {
                            .sample_grid = last_grid_,
                            .truth = {}};
         const auto* synth = dynamic_cast<const SynthDataset*>(data_.get());
-        if (synth && result.finished && !split_.test.empty()) {
-            constexpr size_t faces = 256;
-            result.truth = measure_truth_error(
-                device_, model_->G, *synth,
-                std::span(split_.test).first(std::min(faces, split_.test.size())), size_, layout_,
-                0);
-            write_file_atomically(request_.run / "truth.txt", to_table(result.truth));
-        }
+        if (synth && result.finished && !split_.test.empty())
+            result.truth =
+                write_truth(request_.run, device_, model_->G, *synth, split_.test, size_, layout_);
         return result;
     }
 
@@ -253,6 +217,7 @@ class Run {
     const TrainRequest& request_;
     const TrainConfig& config_;
     const TrainObserver& observer_;
+    int64_t read_every_;
     ImageSize size_;
     std::unique_ptr<Dataset> data_;
     Split split_;
@@ -262,8 +227,9 @@ class Run {
     std::optional<SampleGrid> grid_;
     std::optional<MetricsFile> metrics_file_;
     std::optional<FolderLock> lock_;
-    Metrics metrics_;
-    int64_t iteration_ = 0;
+    std::optional<StepLog> log_;
+    Metrics metrics_;        // of the last iteration that was read
+    int64_t iteration_ = 0;  // steps that the device has done or will do
     size_t reported_skips_ = 0;
     fs::path last_checkpoint_, last_grid_;
 };
@@ -271,8 +237,14 @@ class Run {
 }  // namespace
 
 TrainResult train(Device& device, const TrainRequest& request, const TrainObserver& observer) {
+    return train(device, request, observer, device.runs_ahead() ? request.config.log_step : 1);
+}
+
+TrainResult train(Device& device, const TrainRequest& request, const TrainObserver& observer,
+                  int64_t read_every) {
     validate(request.config);
-    return Run(device, request, observer).run();
+    require(read_every > 0, "train", "losses cannot be read every {} iterations", read_every);
+    return Run(device, request, observer, read_every).run();
 }
 
 }  // namespace sg

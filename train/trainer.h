@@ -18,7 +18,9 @@ namespace sg {
 struct TrainObserver {
     std::function<void(const std::string& line)> message;  ///< a fact worth a line
     std::function<void(const Metrics&)> metrics;           ///< every log_step iterations
-    std::function<void(int64_t iteration, const Metrics& last)> progress;  ///< every iteration
+    /// Whenever the host has read what the device did: every iteration, unless the device runs
+    /// ahead.
+    std::function<void(int64_t iteration, const Metrics& last)> progress;
 };
 
 struct TrainRequest {
@@ -40,7 +42,13 @@ struct TrainResult {
 
 /// Trains. The run folder receives config.toml, data.txt (summary and held-out items),
 /// metrics.jsonl, samples/, checkpoints/. Throws Error; a non-finite loss or gradient stops with
-/// iteration, tensor and the last good checkpoint.
+/// iteration, tensor and the last good checkpoint; the failing update reaches no weight.
 TrainResult train(Device& device, const TrainRequest& request, const TrainObserver& observer);
+
+/// The same, reading losses back from the device only every `read_every` iterations (and before
+/// anything is saved), so that the host can run ahead of it. Without: 1, or log_step if the device
+/// runs ahead. What is written does not depend on it.
+TrainResult train(Device& device, const TrainRequest& request, const TrainObserver& observer,
+                  int64_t read_every);
 
 }  // namespace sg

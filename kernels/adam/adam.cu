@@ -44,7 +44,8 @@ __device__ void update(const AdamFactors& f, const AdamArrays& a, int64_t i) {
 /// N elements per thread and step, then what is left over, one element per thread.
 template <int N>
 __global__ void adam_kernel(int64_t count, AdamFactors factors, AdamArrays arrays,
-                            Global<const AdamSchedule> schedule) {
+                            Global<const AdamSchedule> schedule, Global<const int32_t> halted) {
+    if (halted && *halted) return;
     const AdamSchedule now = schedule[0];
     factors.rate = float(now.lr * now.correction1);
     factors.root_correction = float(now.correction2);
@@ -73,7 +74,7 @@ void launch_adam(Device& device, const AdamArgs<float>& args) {
                               .eps = float(args.eps)};
     const AdamArrays arrays{args.p, args.m, args.v, args.g, args.p_bf16};
     launch(device, elementwise_launch(device.properties(), "adam_kernel", args.count / N + 1),
-           adam_kernel<N>, args.count, factors, arrays, args.schedule);
+           adam_kernel<N>, args.count, factors, arrays, args.schedule, args.halted);
 }
 
 }  // namespace

@@ -50,7 +50,8 @@ struct AdamArgs {
     const T* g;
     const AdamSchedule* schedule;  ///< of this update
     double beta1, beta2, eps;
-    bf16* p_bf16 = nullptr;  ///< [count] rounded copy of the new p, or null
+    bf16* p_bf16 = nullptr;           ///< [count] rounded copy of the new p, or null
+    const int32_t* halted = nullptr;  ///< if not null and *halted is not 0, nothing is changed
 };
 template <class T>
 void adam_update(CpuContext& context, const AdamArgs<T>& args);

@@ -11,6 +11,7 @@ void adam_advance(CpuContext&, const AdamAdvanceArgs& args) {
 
 template <class T>
 void adam_update(CpuContext& context, const AdamArgs<T>& args) {
+    if (args.halted && *args.halted) return;
     const T beta1 = T(args.beta1), beta2 = T(args.beta2), eps = T(args.eps);
     // Not 1 - beta2 in T: with 0.999 in f32 that is wrong in the fifth digit.
     const T rest1 = T(1.0 - args.beta1), rest2 = T(1.0 - args.beta2);

@@ -1,10 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
-#include <vector>
-
-#include "kernels/cuda/staging.h"
 
 namespace sg {
 
@@ -16,8 +14,6 @@ class CudaUploads {
   public:
     CudaUploads(CudaContext& context, size_t bytes, int slots);
     ~CudaUploads();
-    CudaUploads(const CudaUploads&) = delete;
-    CudaUploads& operator=(const CudaUploads&) = delete;
 
     /// Pinned memory to write to. Waits until the slot's last copy has left it.
     std::span<std::byte> host(int slot);
@@ -28,15 +24,8 @@ class CudaUploads {
     void release(int slot);
 
   private:
-    struct Slot {
-        PinnedMemory host;
-        void* device;
-        cuda::Event copied, read;  ///< an event that was never recorded is waited for at once
-    };
-    CudaContext& context_;
-    size_t bytes_;
-    cudaStream_t stream_ = nullptr;
-    std::vector<Slot> slots_;
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace sg

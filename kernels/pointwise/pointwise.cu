@@ -64,6 +64,17 @@ __global__ void binary_kernel(int64_t count, Global<const T> x, Global<const T> 
     if (rest < count) y[rest] = T(apply<op>(float(x[rest]), float(z[rest]), a, b));
 }
 
+template <int N, class T>
+__global__ void fill_kernel(int64_t count, T value, Global<T> y) {
+    Vec<T, N> values;
+#pragma unroll
+    for (int k = 0; k < N; ++k) values[k] = value;
+    for (int64_t i = grid_thread() * N; i + N <= count; i += grid_threads() * N)
+        store(y + i, values);
+    const int64_t rest = count - count % N + grid_thread();
+    if (rest < count) y[rest] = value;
+}
+
 /// N is the number of values in 16 bytes of the wider type.
 template <int N, class From, class To>
 __global__ void cast_kernel(int64_t count, Global<const From> x, Global<To> y) {
@@ -195,6 +206,19 @@ void binary(Device& device, const BinaryArgs<T>& args) {
     });
 }
 
+template <DeviceContext Device, class T>
+void fill(Device& device, const FillArgs<T>& args) {
+    const auto run = [&](auto width) {
+        constexpr int N = decltype(width)::value;
+        launch(device, elementwise_launch(device.properties(), "fill_kernel", args.count / N + 1),
+               fill_kernel<N, T>, args.count, T(float(args.value)), args.y);
+    };
+    if (aligned_to(16, args.y))
+        run(constant<vec_width<T>>{});
+    else
+        run(constant<1>{});
+}
+
 template <DeviceContext Device, class From, class To>
 void cast(Device& device, const CastArgs<From, To>& args) {
     const auto run = [&](auto width) {
@@ -242,6 +266,7 @@ void transpose(Device& device, const TransposeArgs<T>& args) {
 #define SG_INSTANTIATE(T)                                                   \
     template void unary(ThisDevice&, const UnaryArgs<T>&);                  \
     template void binary(ThisDevice&, const BinaryArgs<T>&);                \
+    template void fill(ThisDevice&, const FillArgs<T>&);                    \
     template void scale_rows(ThisDevice&, const ScaleRowsArgs<T>&);         \
     template void broadcast_rows(ThisDevice&, const BroadcastArgs<T>&);     \
     template void broadcast_channels(ThisDevice&, const BroadcastArgs<T>&); \

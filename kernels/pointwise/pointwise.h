@@ -58,6 +58,18 @@ void binary(CpuContext& context, const BinaryArgs<T>& args);
 template <DeviceContext Device, class T>
 void binary(Device& device, const BinaryArgs<T>& args);
 
+/// y[i] = value, rounded to T.
+template <class T>
+struct FillArgs {
+    int64_t count;
+    double value;
+    T* y;
+};
+template <class T>
+void fill(CpuContext& context, const FillArgs<T>& args);
+template <DeviceContext Device, class T>
+void fill(Device& device, const FillArgs<T>& args);
+
 /// y[i] = From(x[i]) as To, rounded to nearest even where To is narrower. Not in place.
 template <class From, class To>
 struct CastArgs {

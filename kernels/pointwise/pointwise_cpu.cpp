@@ -110,6 +110,15 @@ void binary(CpuContext& context, const BinaryArgs<T>& args) {
     }
 }
 
+template <class T>
+void fill(CpuContext& context, const FillArgs<T>& args) {
+    T* y = args.y;
+    T value;
+    store(value, acc_t<T>(args.value));
+    parallel_chunks(context, args.count,
+                    [=](int64_t begin, int64_t end) { std::fill(y + begin, y + end, value); });
+}
+
 template <class From, class To>
 void cast(CpuContext& context, const CastArgs<From, To>& args) {
     const From* x = args.x;
@@ -158,6 +167,7 @@ void transpose(CpuContext& context, const TransposeArgs<T>& args) {
 #define SG_INSTANTIATE(T)                                                   \
     template void unary(CpuContext&, const UnaryArgs<T>&);                  \
     template void binary(CpuContext&, const BinaryArgs<T>&);                \
+    template void fill(CpuContext&, const FillArgs<T>&);                    \
     template void scale_rows(CpuContext&, const ScaleRowsArgs<T>&);         \
     template void broadcast_rows(CpuContext&, const BroadcastArgs<T>&);     \
     template void broadcast_channels(CpuContext&, const BroadcastArgs<T>&); \

@@ -79,28 +79,34 @@ __global__ void __launch_bounds__(threads)
             y[blockIdx.y * plan.columns + c + k] = float(partial[k * threads + t]);
 }
 
-__global__ void no_index_kernel(Global<unsigned long long> index) {
-    *index = ~0ull;  // -1 for the caller and the largest index for atomicMin
-}
-
 __device__ inline bool finite(float x) {
     return fabsf(x) <= 3.402823466e+38f;  // NaN compares as false
 }
 
 /// A thread stops at the first one it finds, so that NaN everywhere is not as many atomics.
 template <int N, class T>
-__global__ void first_non_finite_kernel(int64_t count, Global<const T> x,
-                                        Global<unsigned long long> index) {
-    int64_t found = -1;
-    for (int64_t i = grid_thread() * N; found < 0 && i + N <= count; i += grid_threads() * N) {
+__global__ void find_non_finite_kernel(int64_t count, Global<const T> x, int32_t number,
+                                       Global<const int32_t> halted, Global<int32_t> tensor) {
+    if (*halted) return;
+    bool good = true;
+    for (int64_t i = grid_thread() * N; good && i + N <= count; i += grid_threads() * N) {
         const Vec<T, N> values = load<N>(x + i);
 #pragma unroll
-        for (int k = N - 1; k >= 0; --k)
-            if (!finite(float(values[k]))) found = i + k;
+        for (int k = 0; k < N; ++k) good &= finite(float(values[k]));
     }
     const int64_t rest = count - count % N + grid_thread();
-    if (found < 0 && rest < count && !finite(float(x[rest]))) found = rest;
-    if (found >= 0) atomicMin(index, static_cast<unsigned long long>(found));
+    if (good && rest < count) good = finite(float(x[rest]));
+    if (!good) atomicMin(tensor, number);
+}
+
+__global__ void end_check_kernel(Global<FiniteReport> report) {
+    FiniteReport now = report[0];
+    if (now.halted) return;
+    if (now.tensor == FiniteReport::none)
+        ++now.checks;
+    else
+        now.halted = 1;
+    report[0] = now;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -160,15 +166,14 @@ void sum_channels(Device& device, const SumArgs<T>& args) {
 }
 
 template <DeviceContext Device, class T>
-void first_non_finite(Device& device, const NonFiniteArgs<T>& args) {
-    auto* index = reinterpret_cast<unsigned long long*>(args.index);
-    launch(device, {.kernel = "no_index_kernel", .grid = 1, .block = 1}, no_index_kernel, index);
+void find_non_finite(Device& device, const NonFiniteArgs<T>& args) {
     const auto run = [&](auto number) {
         constexpr int N = decltype(number)::value;
         launch(
             device,
-            elementwise_launch(device.properties(), "first_non_finite_kernel", args.count / N + 1),
-            first_non_finite_kernel<N, T>, args.count, args.x, index);
+            elementwise_launch(device.properties(), "find_non_finite_kernel", args.count / N + 1),
+            find_non_finite_kernel<N, T>, args.count, args.x, args.number, &args.report->halted,
+            &args.report->tensor);
     };
     if (aligned_to(16, args.x))
         run(std::integral_constant<int, width<T>>{});
@@ -176,10 +181,17 @@ void first_non_finite(Device& device, const NonFiniteArgs<T>& args) {
         run(std::integral_constant<int, 1>{});
 }
 
+template <DeviceContext Device>
+void end_check(Device& device, FiniteReport* report) {
+    launch(device, {.kernel = "end_check_kernel", .grid = 1, .block = 1}, end_check_kernel, report);
+}
+
+template void end_check(ThisDevice&, FiniteReport*);
+
 #define SG_INSTANTIATE(T)                                       \
     template void sum_rows(ThisDevice&, const SumArgs<T>&);     \
     template void sum_channels(ThisDevice&, const SumArgs<T>&); \
-    template void first_non_finite(ThisDevice&, const NonFiniteArgs<T>&);
+    template void find_non_finite(ThisDevice&, const NonFiniteArgs<T>&);
 SG_INSTANTIATE(float)
 SG_INSTANTIATE(bf16)
 #undef SG_INSTANTIATE

@@ -32,16 +32,33 @@ void sum_channels(CpuContext& context, const SumArgs<T>& args);
 template <DeviceContext Device, class T>
 void sum_channels(Device& device, const SumArgs<T>& args);
 
-/// index = that of the first element of x that is NaN or infinite, or -1. T as for the sums.
+/// What checks of a training step's numbers have found, in memory that kernels can read. A check is
+/// any number of find_non_finite and one end_check.
+struct FiniteReport {
+    static constexpr int32_t none = INT32_MAX;
+
+    int32_t halted = 0;     ///< 1 once a check has ended with a finding: from then on all stays
+    int32_t tensor = none;  ///< smallest number of a tensor that was found in the check under way
+    int64_t checks = 0;     ///< that have ended without a finding
+};
+
+/// report->tensor = min(report->tensor, number) if x holds NaN or infinity and the report has not
+/// halted. T as for the sums.
 template <class T>
 struct NonFiniteArgs {
     int64_t count;
     const T* x;
-    int64_t* index;  ///< one number, overwritten
+    int32_t number;
+    FiniteReport* report;
 };
 template <class T>
-void first_non_finite(CpuContext& context, const NonFiniteArgs<T>& args);
+void find_non_finite(CpuContext& context, const NonFiniteArgs<T>& args);
 template <DeviceContext Device, class T>
-void first_non_finite(Device& device, const NonFiniteArgs<T>& args);
+void find_non_finite(Device& device, const NonFiniteArgs<T>& args);
+
+/// report->halted = 1 if the check has found something, else ++report->checks.
+void end_check(CpuContext& context, FiniteReport* report);
+template <DeviceContext Device>
+void end_check(Device& device, FiniteReport* report);
 
 }  // namespace sg

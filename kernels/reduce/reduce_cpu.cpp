@@ -1,5 +1,4 @@
 #include <atomic>
-#include <cmath>
 
 #include "kernels/common/piece.h"
 #include "kernels/reduce/reduce.h"
@@ -65,8 +64,9 @@ void sum_channels(CpuContext& context, const SumArgs<T>& args) {
 }
 
 template <class T>
-void first_non_finite(CpuContext& context, const NonFiniteArgs<T>& args) {
-    const auto [count, x, index] = args;
+void find_non_finite(CpuContext& context, const NonFiniteArgs<T>& args) {
+    const auto [count, x, number, report] = args;
+    if (report->halted) return;
     std::atomic<bool> found = false;
     parallel_chunks(context, count, [=, &found](int64_t begin, int64_t end) {
         // x - x is 0 for a finite x and NaN otherwise; NaN survives the sum.
@@ -75,16 +75,21 @@ void first_non_finite(CpuContext& context, const NonFiniteArgs<T>& args) {
         for (int64_t i = begin; i < end; ++i) sum += acc_t<T>(x[i]) - acc_t<T>(x[i]);
         if (!(sum == 0)) found = true;
     });
-    *index = -1;
-    if (!found) return;
-    for (int64_t i = 0; i < count && *index < 0; ++i)
-        if (!std::isfinite(acc_t<T>(x[i]))) *index = i;
+    if (found) report->tensor = std::min(report->tensor, number);
+}
+
+void end_check(CpuContext&, FiniteReport* report) {
+    if (report->halted) return;
+    if (report->tensor == FiniteReport::none)
+        ++report->checks;
+    else
+        report->halted = 1;
 }
 
 #define SG_INSTANTIATE(T)                                       \
     template void sum_rows(CpuContext&, const SumArgs<T>&);     \
     template void sum_channels(CpuContext&, const SumArgs<T>&); \
-    template void first_non_finite(CpuContext&, const NonFiniteArgs<T>&);
+    template void find_non_finite(CpuContext&, const NonFiniteArgs<T>&);
 SG_INSTANTIATE(float)
 SG_INSTANTIATE(bf16)
 SG_INSTANTIATE(double)

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "kernels/common/error.h"
-#include "kernels/image/image.h"
+#include "kernels/common/philox.h"
 #include "train/data/image_cache.h"
 #include "train/data/shuffle.h"
 
@@ -35,8 +35,8 @@ struct Loader::Impl {
         : dataset(data),
           items(std::move(list)),
           options(opts),
-          image_values(size_t(opts.size.height) * size_t(opts.size.width) * kChannels),
-          cache(items.size(), image_values, opts.cache_bytes),
+          image_bytes(size_t(opts.size.height) * size_t(opts.size.width) * kChannels),
+          cache(items.size(), image_bytes, opts.cache_bytes),
           opened(first) {}
 
     ~Impl() {
@@ -56,7 +56,7 @@ struct Loader::Impl {
 
     void open_batch();  // the caller holds the mutex
     void work();
-    void fill(CpuContext& context, Pending& pending, int slot);
+    void fill(Pending& pending, int slot);
     size_t read(int64_t position, std::span<uint8_t> pixels);
     bool try_decode(size_t position, std::span<uint8_t> pixels, std::string& reason);
     Batch next();
@@ -64,7 +64,7 @@ struct Loader::Impl {
     const Dataset& dataset;
     const std::vector<int64_t> items;
     const LoaderOptions options;
-    const size_t image_values;
+    const size_t image_bytes;
     ImageCache cache;
 
     mutable std::mutex mutex;  // guards all below
@@ -99,7 +99,6 @@ void Loader::Impl::open_batch() {
 }
 
 void Loader::Impl::work() {
-    CpuContext context(1);  // this thread; the processors are the training's
     std::unique_lock lock(mutex);
     for (;;) {
         const auto available = [&] {
@@ -113,7 +112,7 @@ void Loader::Impl::work() {
         lock.unlock();
         std::exception_ptr failure;
         try {
-            fill(context, pending, slot);
+            fill(pending, slot);
         } catch (...) {
             failure = std::current_exception();
         }
@@ -123,30 +122,22 @@ void Loader::Impl::work() {
     }
 }
 
-void Loader::Impl::fill(CpuContext& context, Pending& pending, int slot) {
+void Loader::Impl::fill(Pending& pending, int slot) {
     const size_t labels = size_t(dataset.label_group().dim());
     Batch& batch = pending.batch;
     // By a worker, as clearing the pages of a large batch takes a while.
     std::call_once(pending.allocated, [&] {
         batch.items.resize(size_t(options.batch));
-        batch.images.resize(size_t(options.batch) * image_values);
+        batch.images.resize(size_t(options.batch) * image_bytes);
+        batch.flips.resize(size_t(options.batch));
         batch.labels.resize(size_t(options.batch) * labels);
     });
-    std::vector<uint8_t> pixels(image_values);
+    const auto pixels = std::span(batch.images).subspan(slot * image_bytes, image_bytes);
     const int64_t item = items[read(pending.positions[slot], pixels)];
     batch.items[slot] = item;
     dataset.read_labels(item, std::span(batch.labels).subspan(slot * labels, labels));
     const Rng rng{options.seed, RngPurpose::flip, uint32_t(batch.iteration)};
-    const uint8_t flip = options.flip && (rng.bits(uint64_t(slot)) & 1);
-    image_to_tensor(context,
-                    ImageToTensorArgs<float>{.N = 1,
-                                             .H = options.size.height,
-                                             .W = options.size.width,
-                                             .C = kChannels,
-                                             .C_out = kChannels,
-                                             .images = pixels.data(),
-                                             .flip = &flip,
-                                             .y = batch.images.data() + slot * image_values});
+    batch.flips[slot] = options.flip && (rng.bits(uint64_t(slot)) & 1);
 }
 
 // The first position from `position` on that decodes.

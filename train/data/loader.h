@@ -10,17 +10,18 @@ namespace sg {
 
 /// One training batch on the host.
 struct Batch {
-    int64_t iteration = 0;       ///< 0-based iteration this batch belongs to
-    std::vector<int64_t> items;  ///< data set indices, batch entries
-    std::vector<float> images;   ///< [batch, height, width, 3], NHWC, in [-1, 1]
-    std::vector<float> labels;   ///< [batch, label_group().dim()], 0/1
+    int64_t iteration = 0;        ///< 0-based iteration this batch belongs to
+    std::vector<int64_t> items;   ///< data set indices, batch entries
+    std::vector<uint8_t> images;  ///< [batch, height, width, 3], as decoded
+    std::vector<uint8_t> flips;   ///< [batch], 1: to be mirrored left to right
+    std::vector<float> labels;    ///< [batch, label_group().dim()], 0/1
 };
 
 struct LoaderOptions {
     int batch = 16;
     ImageSize size;
     uint64_t seed = 0;
-    bool flip = true;                        ///< horizontal flip with probability 1/2
+    bool flip = true;                        ///< ask for a mirror image with probability 1/2
     int threads = 2;                         ///< decoding threads
     int prefetch = 4;                        ///< batches prepared ahead
     int64_t cache_bytes = int64_t{1} << 30;  ///< decoded images kept in memory if all of them fit
