@@ -53,7 +53,15 @@ Tensor Tensor::empty(Device& device, Shape shape, DType dtype) {
     Tensor result;
     result.impl_ = std::make_shared<Impl>();
     result.impl_->size = element_count(shape);
-    result.impl_->storage = std::make_shared<Storage>(device, result.size() * size_of(dtype));
+    try {
+        result.impl_->storage = std::make_shared<Storage>(device, result.size() * size_of(dtype));
+    } catch (const Error& error) {
+        throw Error(
+            error.operation(),
+            fmt::format("{}; for a tensor {} {}, beside {} MiB in use", error.fact(),
+                        to_string(dtype), to_string(shape), device.arena().bytes_in_use() >> 20),
+            error.hint());
+    }
     result.impl_->shape = std::move(shape);
     result.impl_->dtype = dtype;
     return result;

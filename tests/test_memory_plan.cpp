@@ -1,6 +1,7 @@
 #include "train/memory_plan.h"
 
 #include "tests/model_cases.h"
+#include "train/step_log.h"
 
 using namespace sg;
 using namespace sg::testing;
@@ -25,8 +26,16 @@ size_t used_bytes(Device& device, const PlannedRun& run) {
     StarGan model(device, run.model, run.precision);
     initialise(model, 1);
     const TrainingBatch batch = random_batch(device, run.model, run.precision, 0, run.batch, 5);
-    apply(model, reference_d_step(model, run.loss, batch), 1e-4, {});
-    apply(model, reference_g_step(model, run.loss, batch), 1e-4, {});
+    StepLog log(model, run.batch, run.log_rows);
+    log.begin(1, 1e-4, 1e-4);
+    {
+        const DiscriminatorStep d = reference_d_step(model, run.loss, batch);
+        log.add(d, batch);
+        apply(model, d, 1e-4, {}, log.halted());
+    }
+    const GeneratorStep g = reference_g_step(model, run.loss, batch);
+    log.add(g, batch);
+    apply(model, g, 1e-4, {}, log.halted());
     return device.arena().peak_bytes();
 }
 

@@ -160,6 +160,16 @@ LossConfig loss_config(const TrainConfig& c) {
             .lambda_gp = c.lambda_gp};
 }
 
+LoaderOptions loader_options(const TrainConfig& c) {
+    return {.batch = c.batch_size,
+            .size = parse_image_size(c.image_size),
+            .seed = uint64_t(c.seed),
+            .flip = c.flip,
+            .threads = c.num_workers,
+            .prefetch = 4,
+            .cache_bytes = int64_t(c.cache_mb) << 20};
+}
+
 ModelConfig model_config(const TrainConfig& c, const LabelLayout& labels) {
     const ImageSize size = parse_image_size(c.image_size);
     return {.height = size.height,

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "model/losses.h"
-#include "train/data/dataset.h"
+#include "train/data/loader.h"
 
 namespace sg {
 
@@ -89,6 +89,7 @@ void validate(const TrainConfig& config);
 
 ImageSize parse_image_size(const std::string& text);
 LossConfig loss_config(const TrainConfig& config);
+LoaderOptions loader_options(const TrainConfig& config);
 ModelConfig model_config(const TrainConfig& config, const LabelLayout& labels);
 
 /// Learning-rate factor of iteration `i` (0-based): 1 while i < num_iters - num_iters_decay, then

@@ -6,7 +6,9 @@
 
 #include <fmt/ranges.h>
 
+#include "engine/processor.h"
 #include "model/reference_step.h"
+#include "train/step_log.h"
 
 namespace sg {
 
@@ -31,8 +33,14 @@ size_t run_iteration(Device& planning, const PlannedRun& run) {
                               .c_org = labels(run.batch),
                               .c_trg = labels(run.batch),
                               .alpha = Tensor::empty(planning, {run.batch}, master)};
-    apply(model, reference_d_step(model, run.loss, batch), 1e-4, {});
-    apply(model, reference_g_step(model, run.loss, batch), 1e-4, {});
+    StepLog log(model, run.batch, run.log_rows);
+    log.begin(1, 0, 0);
+    const auto take = [&](const auto& step) {
+        log.add(step, batch);
+        apply(model, step, 0, {}, log.halted());
+    };
+    take(reference_d_step(model, run.loss, batch));
+    take(reference_g_step(model, run.loss, batch));
     return model_bytes;
 }
 
@@ -108,6 +116,9 @@ void require_memory(const TrainingPlan& plan, const PlannedRun& run,
 
 void prepare_device(Device& device, const PlannedRun& run,
                     const std::function<void(const std::string& line)>& say) {
+    if (run.precision == Precision::bf16 && device.is_cpu())
+        require(cpu_bf16_support() != Bf16Support::none, "precision",
+                "this processor ({}) cannot convolve in bf16; use f32", cpu_isa_name());
     const Device::Memory available = device.memory();
     if (available.total == 0) return;
     const TrainingPlan before = plan_training(device.properties(), run);

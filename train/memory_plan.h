@@ -17,6 +17,7 @@ struct PlannedRun {
     int batch = 16;
     int samples = 0;  ///< faces of the sample grid, which stay on the device
     LossConfig loss = {};
+    int64_t log_rows = 10;  ///< iterations whose losses wait on the device
 };
 
 struct TrainingPlan {
@@ -38,8 +39,8 @@ void require_memory(const TrainingPlan& plan, const PlannedRun& run,
                     const DeviceProperties& properties, const Device::Memory& available);
 
 /// Makes a device with memory of its own ready for a run: chooses its convolutions (saying how far
-/// it is), checks that the run fits, takes the memory in one block, and says how much that is. Does
-/// nothing on devices in the host's memory.
+/// it is), checks that the run fits, takes the memory in one block, and says how much that is. With
+/// devices in the host's memory there is nothing to do. Throws Error if the device cannot run it.
 void prepare_device(Device& device, const PlannedRun& run,
                     const std::function<void(const std::string& line)>& say);
 

@@ -90,10 +90,26 @@ std::vector<TruthError> write_truth(const fs::path& run, Device& device, const G
     return truth;
 }
 
-int64_t parameter_count(const Parameters& parameters) {
-    int64_t count = 0;
-    for (const auto& entry : parameters.entries()) count += element_count(entry.shape);
-    return count;
+CheckpointInfo checkpoint_info(const TrainConfig& config, const StarGan& model, int64_t iteration,
+                               const std::optional<GeneratorMetrics>& last_g) {
+    return {.model = model.config,
+            .iteration = iteration,
+            .g_updates = model.g_updates,
+            .d_updates = model.d_updates,
+            .seed = uint64_t(config.seed),
+            .settings = to_json(config),
+            .crop_size = effective_crop(config),
+            .last_g = last_g};
+}
+
+std::string parameter_report(const StarGan& model) {
+    const auto millions = [](const Parameters& parameters) {
+        int64_t count = 0;
+        for (const auto& entry : parameters.entries()) count += element_count(entry.shape);
+        return double(count) / 1e6;
+    };
+    return fmt::format("parameters: G {:.2f} M, D {:.2f} M\n", millions(model.G.parameters()),
+                       millions(model.D.parameters()));
 }
 
 std::string hours_minutes(double seconds) {

@@ -47,7 +47,12 @@ std::vector<TruthError> write_truth(const std::filesystem::path& run, Device& de
                                     std::span<const int64_t> held_out, ImageSize size,
                                     const LabelLayout& labels);
 
-int64_t parameter_count(const Parameters& parameters);
+/// What a checkpoint of the run says about itself after `iteration`.
+CheckpointInfo checkpoint_info(const TrainConfig& config, const StarGan& model, int64_t iteration,
+                               const std::optional<GeneratorMetrics>& last_g);
+
+/// "parameters: G 8.43 M, D 44.76 M".
+std::string parameter_report(const StarGan& model);
 std::string hours_minutes(double seconds);
 
 }  // namespace sg

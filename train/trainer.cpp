@@ -1,7 +1,7 @@
 #include "train/trainer.h"
 
 #include "engine/atomic_file.h"
-#include "engine/processor.h"
+#include "train/memory_plan.h"
 #include "train/open_dataset.h"
 #include "train/run_folder.h"
 #include "train/step_log.h"
@@ -31,14 +31,15 @@ class Run {
           loss_(loss_config(config_)) {
         say(data_report(*data_, split_));
         require_trainable(*data_, split_, config_.batch_size);
-        for (const std::string& name : data_->label_group().names)
-            require(is_utf8(name), "data set", "label '{}' is not valid UTF-8: rename it", name);
         layout_.groups = {data_->label_group()};
-        model_.emplace(device, model_config(config_, layout_),
-                       precision_from_string(config_.precision));
-        if (config_.precision == "bf16" && device.is_cpu())
-            require(cpu_bf16_support() != Bf16Support::none, "precision",
-                    "this processor ({}) cannot convolve in bf16; use f32", cpu_isa_name());
+        const PlannedRun planned{.model = model_config(config_, layout_),
+                                 .precision = precision_from_string(config_.precision),
+                                 .batch = config_.batch_size,
+                                 .samples = config_.samples,
+                                 .loss = loss_,
+                                 .log_rows = std::min(read_every_, most_unread)};
+        prepare_device(device, planned, [this](const std::string& line) { say(line); });
+        model_.emplace(device, planned.model, planned.precision);
     }
 
     TrainResult run() {
@@ -46,15 +47,7 @@ class Run {
         lock_.emplace(request_.run);
         prepare_folder();
         metrics_file_.emplace(request_.run, iteration_);
-        Loader loader(*data_, split_.train,
-                      {.batch = config_.batch_size,
-                       .size = size_,
-                       .seed = uint64_t(config_.seed),
-                       .flip = config_.flip,
-                       .threads = config_.num_workers,
-                       .prefetch = 4,
-                       .cache_bytes = int64_t(config_.cache_mb) << 20},
-                      iteration_);
+        Loader loader(*data_, split_.train, loader_options(config_), iteration_);
         const int64_t end =
             request_.stop_after > 0
                 ? std::min<int64_t>(config_.num_iters, iteration_ + request_.stop_after)
@@ -65,9 +58,11 @@ class Run {
         bool timed = false;
         while (iteration_ < end && !stopping()) {
             const TrainingBatch batch = uploader.upload(loader.next());
-            if (!std::exchange(timed, true)) report_time(batch, end);
-            step(batch);
-            report_skipped(loader);
+            guarded([&] {
+                if (!std::exchange(timed, true)) report_time(batch, end);
+                step(batch);
+            });
+            report_skipped(loader.skipped());
             after_step(end);
         }
         read_log();
@@ -93,9 +88,7 @@ class Run {
                     "{} already holds a run; continue it with --resume {} or choose another --out",
                     request_.run.string(), request_.run.string());
             initialise(*model_, uint64_t(config_.seed));
-            say(fmt::format("parameters: G {:.2f} M, D {:.2f} M\n",
-                            double(parameter_count(model_->G.parameters())) / 1e6,
-                            double(parameter_count(model_->D.parameters())) / 1e6));
+            say(parameter_report(*model_));
             return;
         }
         const Resumed resumed = resume_run(request_.run, config_, *model_,
@@ -118,9 +111,11 @@ class Run {
         const double g_lr = config_.g_lr * factor, d_lr = config_.d_lr * factor;
         const AdamOptions adam{.beta1 = config_.beta1, .beta2 = config_.beta2};
         log_->begin(iteration_ + 1, g_lr, d_lr);
-        const DiscriminatorStep d = reference_d_step(*model_, loss_, batch);
-        log_->add(d, batch);
-        apply(*model_, d, d_lr, adam, log_->halted());
+        {  // D's gradients are gone before G's are made
+            const DiscriminatorStep d = reference_d_step(*model_, loss_, batch);
+            log_->add(d, batch);
+            apply(*model_, d, d_lr, adam, log_->halted());
+        }
         if ((iteration_ + 1) % config_.n_critic == 0) {
             const GeneratorStep g = reference_g_step(*model_, loss_, batch);
             log_->add(g, batch);
@@ -132,7 +127,7 @@ class Run {
     /// Catches up with the device: metrics of what it has done, and the end of the run if a loss or
     /// gradient was not finite. The weights are then those from before that step.
     void read_log() {
-        const StepLog::Reading reading = log_->read();
+        const StepLog::Reading reading = guarded([&] { return log_->read(); });
         for (Metrics metrics : reading.metrics) {
             if (!metrics.g) metrics.g = metrics_.g;
             metrics_ = metrics;
@@ -141,20 +136,33 @@ class Run {
             if (observer_.metrics) observer_.metrics(metrics);
         }
         if (!reading.failure.empty())
-            throw Error(
-                "train",
-                fmt::format("{}; last good checkpoint: {}", reading.failure,
-                            last_checkpoint_.empty() ? "none yet" : last_checkpoint_.string()),
-                "a lower learning rate, or f32 instead of bf16");
+            throw Error("train", fmt::format("{}; last good {}", reading.failure, to_go_on_from()),
+                        "a lower learning rate, or f32 instead of bf16");
         if (observer_.progress && !reading.metrics.empty())
             observer_.progress(metrics_.iteration, metrics_);
     }
 
-    void report_skipped(const Loader& loader) {
-        const auto skipped = loader.skipped();
+    std::string to_go_on_from() const {
+        return "checkpoint: " + (last_checkpoint_.empty() ? "none yet" : last_checkpoint_.string());
+    }
+
+    /// Runs work(). What goes wrong there, on a GPU perhaps some iterations earlier, is told with
+    /// the checkpoint.
+    template <class Work>
+    auto guarded(const Work& work) const -> decltype(work()) {
+        try {
+            return work();
+        } catch (const Error& error) {
+            throw Error(error.operation(),
+                        fmt::format("{}; in or before iteration {}; last {}", error.fact(),
+                                    iteration_ + 1, to_go_on_from()),
+                        error.hint());
+        }
+    }
+
+    void report_skipped(const std::vector<std::string>& skipped) {
         for (; reported_skips_ < skipped.size(); ++reported_skips_)
-            say(fmt::format("skipped an image that does not decode: {}\n",
-                            skipped[reported_skips_]));
+            say("skipped an image that does not decode: " + skipped[reported_skips_] + "\n");
     }
 
     void after_step(int64_t end) {
@@ -184,16 +192,8 @@ class Run {
     }
 
     void save() {
-        const CheckpointInfo info{.model = model_->config,
-                                  .iteration = iteration_,
-                                  .g_updates = model_->g_updates,
-                                  .d_updates = model_->d_updates,
-                                  .seed = uint64_t(config_.seed),
-                                  .settings = to_json(config_),
-                                  .crop_size = effective_crop(config_),
-                                  .last_g = metrics_.g};
         const auto path = checkpoint_path(request_.run, iteration_);
-        save_checkpoint(path, *model_, info);
+        save_checkpoint(path, *model_, checkpoint_info(config_, *model_, iteration_, metrics_.g));
         last_checkpoint_ = path;
         prune_checkpoints(request_.run, config_.keep_checkpoints);
     }

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "kernels/common/error.h"
+#include "train/config.h"
 #include "train/data/shuffle.h"
 
 namespace sg {
@@ -131,6 +132,8 @@ void require_trainable(const Dataset& dataset, const Split& split, int batch) {
                     joined_notes(summary));
     }
     refuse_single_label(dataset);
+    for (const std::string& name : dataset.label_group().names)
+        require(is_utf8(name), kOperation, "label '{}' is not valid UTF-8: rename it", name);
     if (int64_t(split.train.size()) < batch) {
         throw Error(kOperation,
                     fmt::format("{}: {} training images ({} held out) do not fill a batch of {}",

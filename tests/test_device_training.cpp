@@ -3,10 +3,14 @@
 #include "engine/ops.h"
 #include "engine/processor.h"
 #include "kernels/pointwise/pointwise.h"
+#include "tests/gpu_device.h"
 #include "tests/model_cases.h"
+#include "tests/temp_dir.h"
+#include "train/checkpoint.h"
 #include "train/parity_rules.h"
 
-// The whole model on the simulated device against the CPU: other kernels, one mathematics.
+// The whole model on the simulated device and on a GPU against the CPU: other kernels, one
+// mathematics.
 // Quantities are compared as in parity files, images and gradients by ||a - b|| / ||b||. Sums in
 // another order change the last bits, and where a ReLU, a LeakyReLU or the L1 loss is that close to
 // its kink, the gradient jumps, by some percent if a layer has 10^3 elements. In bf16 every value
@@ -29,6 +33,7 @@ struct Tolerance {
 };
 Tolerance tolerance_of(Precision precision) {
     if (precision == Precision::f32) return {.base = 5e-5, .widest = 0.1, .noise = 4e-6};
+    if (precision == Precision::tf32) return {.base = 1e-3, .widest = 0.5, .noise = 0x1p-11};
     return {.base = 1e-3, .widest = 0.5, .noise = half_ulp<bf16>};
 }
 
@@ -76,17 +81,16 @@ TrainingBatch noisy(TrainingBatch batch, double noise, uint64_t seed) {
 
 /// The same model on both devices, moved by the same gradients.
 struct Pair {
-    StarGan cpu, sim;
+    StarGan cpu, device;
     Tolerance tolerance;
 
-    /// Compares what step(model, batch) gives and applies it, on the simulated device with the
-    /// CPU's gradients: Adam's first updates turn the sign of a vanishing gradient into a full
-    /// step.
+    /// Compares what step(model, batch) gives and applies it, on the device with the CPU's
+    /// gradients: Adam's first updates turn the sign of a vanishing gradient into a full step.
     template <class Step>
-    void compare(const Step& step, const TrainingBatch& on_cpu, const TrainingBatch& on_sim) {
+    void compare(const Step& step, const TrainingBatch& on_cpu, const TrainingBatch& on_device) {
         const auto reference = step(cpu, on_cpu);
-        auto other = step(sim, on_sim);
-        const Quantities want = quantities(cpu, reference), got = quantities(sim, other);
+        auto other = step(device, on_device);
+        const Quantities want = quantities(cpu, reference), got = quantities(device, other);
         std::vector<double> moved(want.size(), 0);
         for (uint64_t k = 1; k <= 4; ++k) {
             const Quantities near = quantities(cpu, step(cpu, noisy(on_cpu, tolerance.noise, k)));
@@ -102,12 +106,12 @@ struct Pair {
             other.grads[i].assign(reference.grads[i].to_host());
         const auto before = all_parameters(cpu);
         apply(cpu, reference, 1e-3, {});
-        apply(sim, other, 1e-3, {});
+        apply(device, other, 1e-3, {});
         compare_movement(before);
     }
 
     void compare_movement(const std::vector<std::vector<double>>& before) const {
-        const auto want = all_parameters(cpu), got = all_parameters(sim);
+        const auto want = all_parameters(cpu), got = all_parameters(device);
         for (size_t i = 0; i < before.size(); ++i) {
             const Quantity q{
                 .name = {}, .kind = Kind::movement, .values = {}, .initial = before[i]};
@@ -117,22 +121,31 @@ struct Pair {
     }
 };
 
-void compare_training(const ModelConfig& config, Precision precision, int architecture) {
-    const auto cpu = Device::cpu(2),
-               sim = Device::sim({.threads = 2, .architecture = architecture});
+void compare_training(const ModelConfig& config, Precision precision, Device& device) {
+    const auto cpu = Device::cpu(2);
     Pair pair{.cpu = make_model(*cpu, config, precision, 8),
-              .sim = make_model(*sim, config, precision, 8),
+              .device = make_model(device, config, precision, 8),
               .tolerance = tolerance_of(precision)};
     for (int i = 0; i < 2; ++i) {
         const int known = i % int(config.labels.groups.size());
         const auto batch = random_batch(*cpu, config, precision, known, 3, 30 + 10 * i);
-        const auto same = random_batch(*sim, config, precision, known, 3, 30 + 10 * i);
+        const auto same = random_batch(device, config, precision, known, 3, 30 + 10 * i);
         INFO(to_string(precision) << ", iteration " << i);
         pair.compare([](const StarGan& m, const auto& b) { return reference_d_step(m, {}, b); },
                      batch, same);
         pair.compare([](const StarGan& m, const auto& b) { return reference_g_step(m, {}, b); },
                      batch, same);
     }
+}
+
+/// Those that the processor can be compared in.
+std::vector<Precision> precisions() {
+    std::vector<Precision> all{Precision::f32, Precision::tf32};
+    if (cpu_bf16_support() == Bf16Support::none)
+        WARN("bf16 is not compared: this processor cannot run it");
+    else
+        all.push_back(Precision::bf16);
+    return all;
 }
 
 ModelConfig small_config(const std::vector<LabelGroup>& groups) {
@@ -145,18 +158,67 @@ ModelConfig small_config(const std::vector<LabelGroup>& groups) {
 }  // namespace
 
 TEST_CASE("training on the simulated device is training on the CPU", "[model]") {
-    for (Precision precision : {Precision::f32, Precision::bf16}) {
-        if (precision == Precision::bf16 && cpu_bf16_support() == Bf16Support::none) {
-            WARN("bf16 is not compared: this processor cannot run it");
-            continue;
-        }
+    const auto sim = [](int architecture) {
+        return Device::sim({.threads = 2, .architecture = architecture});
+    };
+    for (const Precision precision : precisions()) {
         {
             INFO("attributes, architecture 90");
-            compare_training(small_config({kFive}), precision, 90);
+            compare_training(small_config({kFive}), precision, *sim(90));
         }
         INFO("two data sets, architecture 80");
-        compare_training(small_config(tiny_config().labels.groups), precision, 80);
+        compare_training(small_config(tiny_config().labels.groups), precision, *sim(80));
     }
+}
+
+TEST_CASE("training on a GPU is training on the CPU", "[model]") {
+    for (const ConvPolicy policy : {ConvPolicy::own, ConvPolicy::automatic})
+        if (const auto gpu = gpu_device(policy))
+            for (const Precision precision : precisions()) {
+                INFO("convolutions: " << to_string(policy));
+                compare_training(small_config({kFive}), precision, *gpu);
+                compare_training(small_config(tiny_config().labels.groups), precision, *gpu);
+            }
+}
+
+TEST_CASE("the same seed gives the same bits on a GPU", "[model]") {
+    const auto gpu = gpu_device(ConvPolicy::automatic);
+    if (!gpu) return;
+    for (const Precision precision : precisions()) {
+        const auto trained = [&] {
+            StarGan model = make_model(*gpu, small_config({kFive}), precision, 8);
+            for (uint64_t i = 0; i < 3; ++i) {
+                const auto batch = random_batch(*gpu, model.config, precision, 0, 3, 30 + i);
+                apply(model, reference_d_step(model, {}, batch), 1e-3, {});
+                apply(model, reference_g_step(model, {}, batch), 1e-3, {});
+            }
+            return all_parameters(model);
+        };
+        const auto once = trained();
+        const size_t blocks = gpu->arena().block_count();
+        CHECK(once == trained());
+        CHECK(gpu->arena().block_count() == blocks);  // nothing was allocated for the second run
+    }
+}
+
+TEST_CASE("checkpoints move between devices", "[model]") {
+    const TempDir folder;
+    const std::string path = folder.path() + "/model.safetensors";
+    std::vector<std::unique_ptr<Device>> devices;
+    devices.push_back(Device::cpu(1));
+    devices.push_back(Device::sim({.threads = 1}));
+    if (auto gpu = gpu_device(ConvPolicy::own)) devices.push_back(std::move(gpu));
+    for (const auto& from : devices)
+        for (const auto& to : devices) {
+            INFO(from->name() << " to " << to->name());
+            const StarGan saved = make_model(*from, tiny_config(), Precision::f32, 8);
+            CheckpointInfo info;
+            info.model = saved.config;
+            save_checkpoint(path, saved, info);
+            StarGan loaded = make_model(*to, tiny_config(), Precision::bf16, 9);
+            load_checkpoint(path, loaded, LoadMoments::yes);
+            CHECK(all_parameters(loaded) == all_parameters(saved));
+        }
 }
 
 TEST_CASE("the penalty's closed form on the simulated device", "[model]") {
