@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "engine/ops.h"
+#include "kernels/conv/choice/dispatch.h"
 #include "kernels/conv/choice/own_provider.h"
 #include "tests/support.h"
 #include "tests/temp_dir.h"
@@ -172,6 +173,17 @@ TEST_CASE("a remembered choice that no longer builds is made again", "[conv_choi
     std::ofstream(file) << "";
     CHECK(Choosing({{"cudnn", {{"plan", 1}}}}, {.memory = file / "choices.txt"}).choice() ==
           "cudnn plan");
+}
+
+TEST_CASE("libraries are not asked to use unaligned operands", "[conv_choice]") {
+    alignas(16) char memory[64];
+    const auto operands = [&](int a, int b, int result) {
+        return ConvOperands{memory + a, memory + b, nullptr, memory + result};
+    };
+    CHECK(aligned(operands(0, 16, 32)));
+    CHECK_FALSE(aligned(operands(8, 16, 32)));
+    CHECK_FALSE(aligned(operands(0, 4, 32)));
+    CHECK_FALSE(aligned(operands(0, 16, 34)));
 }
 
 TEST_CASE("a device's convolutions go to whoever was chosen", "[conv_choice]") {

@@ -45,11 +45,19 @@ ConvOperands conv_operands(const ConvWgradArgs<T>& args) {
     return {args.x, args.grad_y, nullptr, args.grad_w};
 }
 
+/// Whether all operands are where libraries can read and write 16 bytes at a time.
+inline bool aligned(const ConvOperands& operands) {
+    for (const void* p : {operands.a, operands.b, static_cast<const void*>(operands.bias),
+                          static_cast<const void*>(operands.result)})
+        if (reinterpret_cast<uintptr_t>(p) % 16 != 0) return false;
+    return true;
+}
+
 /// Who was chosen for the call; null if it is not open to choice: the device has no chooser, or
 /// only our own kernels have what is asked for.
 template <class Device, class Args>
 ConvImplementation* chosen_for(Device& device, const Args& args) {
-    if (!device.conv_chooser() || args.own_kernel) return nullptr;
+    if (!device.conv_chooser() || args.own_kernel || !aligned(conv_operands(args))) return nullptr;
     if constexpr (requires { args.epilogue; })
         if (args.epilogue.mask || args.epilogue.residual) return nullptr;
     if constexpr (requires { args.label_bias; })
