@@ -3,6 +3,7 @@
 #include "benchmarks/conv_textbook.h"
 #include "benchmarks/device_memory.h"
 #include "benchmarks/kernel_family.h"
+#include "benchmarks/references.h"
 #include "kernels/conv/conv_direct.h"
 #include "kernels/conv/ladder/ladder.h"
 
@@ -72,9 +73,17 @@ class ConvCase : public KernelCase {
                 return run_wgrad(version);
         }
     }
+    void clear() override {
+        out_.clear();
+        grad_w_.clear();
+    }
     double error() const override {
         return pass_ == ConvPass::wgrad ? sample_.error(grad_w_.values())
                                         : sample_.error(out_.values());
+    }
+    std::vector<KernelReference> references() override {
+        if constexpr (has_libraries<Context>) return conv_references(context_, call(), operands());
+        return {};
     }
 
   private:
@@ -89,6 +98,17 @@ class ConvCase : public KernelCase {
                 most = std::max(most, conv_version_workspace<T>(context.properties(), pass_,
                                                                 v.version, shape_));
         return most;
+    }
+    ConvCall call() const {
+        return {.pass = pass_,
+                .shape = shape_,
+                .arithmetic = conv_arithmetic<T>(ConvMath::strict),
+                .wide_result = pass_ == ConvPass::wgrad && sizeof(T) == 2};
+    }
+    ConvOperands operands() const {
+        if (pass_ == ConvPass::wgrad) return {x_.data(), grad_y_.data(), nullptr, grad_w_.data()};
+        const T* a = pass_ == ConvPass::forward ? x_.data() : grad_y_.data();
+        return {a, w_.data(), nullptr, out_.data()};
     }
     ConvSample textbook() const {
         const ConvShape& s = shape_;

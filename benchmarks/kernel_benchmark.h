@@ -33,9 +33,9 @@ struct KernelWork {
     bool tensor_cores = false;  ///< whether a GPU's could do it
 };
 
-/// One version's result: counts on the simulated device, times on the others.
+/// One version's or library's result: counts on the simulated device, times on the others.
 struct KernelResult {
-    int version = 0;
+    int version = 0;  ///< 0: a library's, for comparison
     std::string name, idea;
     std::string skipped;        ///< why it could not run; empty if it did
     double error = 0;           ///< largest, in units of the largest value of the textbook result
@@ -51,8 +51,10 @@ bool is_conv_kernel(const std::string& kernel);
 
 KernelWork kernel_work(const KernelBenchmark& benchmark);
 
-/// Runs the versions, after comparing each one's result with the textbook loop in f64. Throws Error
-/// for an unknown kernel, version or device, and if a result is wrong: it is not measured then.
+/// Runs the versions, and on a GPU, if all versions are asked for, what NVIDIA's libraries have for
+/// the same work. Each one's result is compared with the textbook loop in f64 first; then they take
+/// turns. Throws Error for an unknown kernel, version or device, and if a version's result is
+/// wrong.
 std::vector<KernelResult> run_kernel_benchmark(const KernelBenchmark& benchmark);
 
 }  // namespace sg

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <variant>
@@ -22,13 +23,24 @@ using BenchmarkContext = std::variant<CpuContext*, SimContext*
 #endif
                                       >;
 
+/// A library's way to a case's result, on the case's operands.
+struct KernelReference {
+    std::string name = {}, idea = {};
+    std::string missing = {};  ///< why there is none; then nothing but the name is set
+    std::function<void()> run = {};
+    std::function<double()> error = {};  ///< of what run() left; null: KernelCase::error
+};
+
 /// A kernel with its operands on a device.
 class KernelCase {
   public:
     virtual ~KernelCase() = default;
     virtual void run(int version) = 0;
+    /// Overwrites the result, so that only who computes it is found right.
+    virtual void clear() = 0;
     /// Of what run() left, in units of the largest value of the textbook result.
     virtual double error() const = 0;
+    virtual std::vector<KernelReference> references() { return {}; }
 };
 
 struct KernelFamily {

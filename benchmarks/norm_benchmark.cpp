@@ -5,6 +5,7 @@
 #include "benchmarks/kernel_family.h"
 #include "benchmarks/norm_rows.h"
 #include "benchmarks/norm_textbook.h"
+#include "benchmarks/references.h"
 #include "kernels/instance_norm/ladder/ladder.h"
 
 namespace sg {
@@ -65,6 +66,7 @@ class NormCase : public KernelCase {
         else
             run_backward(version);
     }
+    void clear() override { out_.clear(); }
     double error() const override {
         const auto& want = forward_ ? book_.y : book_.grad_x;
         const std::vector<T> got = out_.values();
@@ -76,8 +78,29 @@ class NormCase : public KernelCase {
         }
         return largest / scale;
     }
+    std::vector<KernelReference> references() override {
+        if constexpr (has_libraries<Context>) return {reference()};
+        return {};
+    }
 
   private:
+    /// cuDNN's. Its backward has no ReLU: it gets what is left of grad_y behind it.
+    KernelReference reference() {
+        using Norm = CudnnInstanceNorm;
+        if (!forward_) open_grad_y_.emplace(context_, book_.open_grad_y());
+        return norm_reference(context_, forward_ ? Norm::Pass::forward_relu : Norm::Pass::backward,
+                              book_.shape, sizeof(T) == 2 ? Norm::Type::bf16 : Norm::Type::f32,
+                              {.x = x_.data(),
+                               .grad_y = forward_ ? nullptr : open_grad_y_->data(),
+                               .gamma = gamma_.data(),
+                               .beta = beta_.data(),
+                               .mean = mean_.data(),
+                               .rstd = rstd_.data(),
+                               .y = out_.data(),
+                               .grad_x = out_.data(),
+                               .grad_gamma = grad_gamma_.data(),
+                               .grad_beta = grad_beta_.data()});
+    }
     void run_forward(int version) {
         const InstanceNormForwardArgs<T> args{.shape = book_.shape,
                                               .x = x_.data(),
@@ -128,6 +151,7 @@ class NormCase : public KernelCase {
     DeviceMemory<Context, float> gamma_, beta_, mean_, rstd_;
     DeviceMemory<Context, T> out_;
     DeviceMemory<Context, float> grad_gamma_, grad_beta_, workspace_;
+    std::optional<DeviceMemory<Context, T>> open_grad_y_;
 };
 
 }  // namespace
