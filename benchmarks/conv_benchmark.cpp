@@ -17,6 +17,11 @@ ConvPass pass_of(const std::string& kernel) {
     return ConvPass::wgrad;
 }
 
+const char* default_shape(const std::string& device) {
+    if (device == "sim") return "1x16x16x64";
+    return device == "cpu" ? "4x32x32x64" : "16x32x32x256";  // a residual block
+}
+
 std::span<const LadderVersion> versions(const std::string& kernel, bool cpu) {
     static constexpr LadderVersion cpu_ladder[] = {
         {1, "loops", "the formula, rows over threads"},
@@ -183,6 +188,7 @@ class ConvCase : public KernelCase {
 const KernelFamily& conv_family() {
     static const KernelFamily family{
         {to_string(ConvPass::forward), to_string(ConvPass::dgrad), to_string(ConvPass::wgrad)},
+        default_shape,
         versions,
         check,
         work,

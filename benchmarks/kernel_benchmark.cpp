@@ -9,8 +9,12 @@ namespace sg {
 
 namespace {
 
+std::vector<const KernelFamily*> families() {
+    return {&norm_family(), &conv_family(), &penalty_family(), &label_family()};
+}
+
 const KernelFamily* family_of(const std::string& kernel) {
-    for (const KernelFamily* family : {&norm_family(), &conv_family()})
+    for (const KernelFamily* family : families())
         if (std::ranges::count(family->kernels, kernel)) return family;
     const auto known = benchmark_kernels();
     throw Error("kernels",
@@ -120,7 +124,7 @@ std::vector<KernelResult> run_versions(Context& context, const KernelFamily& fam
 
 std::vector<std::string> benchmark_kernels() {
     std::vector<std::string> all;
-    for (const KernelFamily* family : {&norm_family(), &conv_family()})
+    for (const KernelFamily* family : families())
         all.insert(all.end(), family->kernels.begin(), family->kernels.end());
     return all;
 }
@@ -129,6 +133,10 @@ std::vector<LadderVersion> benchmark_versions(const std::string& kernel,
                                               const std::string& device) {
     const auto versions = family_of(kernel)->versions(kernel, device == "cpu");
     return {versions.begin(), versions.end()};
+}
+
+std::string default_shape(const std::string& kernel, const std::string& device) {
+    return family_of(kernel)->default_shape(device);
 }
 
 bool is_conv_kernel(const std::string& kernel) {

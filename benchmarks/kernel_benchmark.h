@@ -17,8 +17,8 @@ struct KernelBenchmark {
     std::string kernel = "instance_norm_forward";  ///< one of benchmark_kernels()
     int version = 0;                               ///< 0: all
     std::string device = "sim";                    ///< cpu, sim or cuda
-    InstanceNormShape norm;                        ///< of instance_norm_*
-    ConvShape conv;                                ///< of conv_*
+    InstanceNormShape norm;  ///< of instance_norm_*, and gradient_penalty's images
+    ConvShape conv;          ///< of conv_*; of label_concat only x's extents
     bool bf16 = false;
     int threads = 0;                               ///< cpu and sim; 0: all
     int architecture = SimOptions{}.architecture;  ///< sim: which GPU's limits
@@ -47,6 +47,8 @@ struct KernelResult {
 /// The kernels that can be named, and a kernel's versions on a device.
 std::vector<std::string> benchmark_kernels();
 std::vector<LadderVersion> benchmark_versions(const std::string& kernel, const std::string& device);
+/// Extents of x as NxHxWxC.
+std::string default_shape(const std::string& kernel, const std::string& device);
 bool is_conv_kernel(const std::string& kernel);
 
 KernelWork kernel_work(const KernelBenchmark& benchmark);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <memory>
 #include <span>
@@ -45,6 +47,8 @@ class KernelCase {
 
 struct KernelFamily {
     std::vector<std::string> kernels;
+    /// NxHxWxC, if none is asked for.
+    const char* (*default_shape)(const std::string& device);
     /// On the CPU, and on devices.
     std::span<const LadderVersion> (*versions)(const std::string& kernel, bool cpu);
     /// Throws Error if the benchmark's shape is impossible.
@@ -56,6 +60,8 @@ struct KernelFamily {
 
 const KernelFamily& norm_family();
 const KernelFamily& conv_family();
+const KernelFamily& penalty_family();
+const KernelFamily& label_family();
 
 /// A Case<Context, T>(context, benchmark) for the context and the benchmark's type.
 template <template <class, class> class Case>
@@ -75,6 +81,18 @@ std::vector<T> uniform_values(int64_t count, uint64_t seed, float low, float hig
     std::vector<T> values(count);
     for (int64_t i = 0; i < count; ++i) values[i] = T(low + (high - low) * rng.uniform(i));
     return values;
+}
+
+/// Largest error, in units of the largest value; NaN stays.
+template <class T>
+double relative_error(const std::vector<T>& got, const std::vector<double>& want) {
+    double largest = 0, scale = 0;
+    for (size_t i = 0; i < want.size(); ++i) {
+        const double difference = std::abs(double(float(got[i])) - want[i]);
+        if (!(difference <= largest)) largest = difference;
+        scale = std::max(scale, std::abs(want[i]));
+    }
+    return largest / scale;
 }
 
 }  // namespace sg
