@@ -42,6 +42,7 @@ class KernelCase {
     virtual void clear() = 0;
     /// Of what run() left, in units of the largest value of the textbook result.
     virtual double error() const = 0;
+    /// What to compare with. They use the case, and may be run as long as it lives.
     virtual std::vector<KernelReference> references() { return {}; }
 };
 

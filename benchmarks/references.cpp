@@ -19,16 +19,20 @@ std::shared_ptr<void> workspace(CudaContext& context, int64_t bytes) {
             [&context](void* memory) { context.release(memory); }};
 }
 
-/// What make() returns, or in one line why it cannot.
+/// The error's first line; more would be folders that a library is not in, or its own log.
+std::string one_line(const Error& error) {
+    std::string line = error.fact().substr(0, error.fact().find('\n'));
+    if (line.ends_with(':')) line.pop_back();
+    return error.hint().empty() ? line : fmt::format("{} ({})", line, error.hint());
+}
+
+/// What make() returns, or why it cannot.
 template <class Make>
 KernelReference reference(const char* library, const Make& make) {
     try {
         return make();
     } catch (const Error& error) {
-        // The rest names the folders that a library was looked for in.
-        std::string why = error.fact().substr(0, error.fact().find(":\n"));
-        if (!error.hint().empty()) why += fmt::format(" ({})", error.hint());
-        return {.name = library, .missing = why};
+        return {.name = library, .missing = one_line(error)};
     }
 }
 
@@ -68,7 +72,7 @@ KernelReference fastest(CudaContext& context, ConvProvider& provider, const Conv
             least = time;
             best.run = run, best.idea = candidate, best.missing.clear();
         } catch (const Error& error) {
-            if (!best.run) best.missing = error.fact();  // another one may work
+            if (!best.run) best.missing = one_line(error);  // another one may work
         }
     best.idea = fmt::format("{}, {}, the fastest of {} that work, {} proposed", provider.version(),
                             best.idea, tried, candidates.size());

@@ -98,7 +98,9 @@ CLI::App* add_kernels_command(CLI::App& app, KernelOptions& options) {
         ->add_option("--kernel", b.kernel,
                      fmt::format("{}", fmt::join(sg::benchmark_kernels(), " or ")))
         ->capture_default_str();
-    kernels->add_option("--version", b.version, "step of the kernel's ladder; 0: all")
+    kernels
+        ->add_option("--version", b.version,
+                     "step of the kernel's ladder; 0: all, on cuda with NVIDIA's libraries")
         ->capture_default_str();
     kernels->add_option("--device", b.device, "cpu, sim or cuda")->capture_default_str();
     kernels->add_option("--shape", options.shape,
