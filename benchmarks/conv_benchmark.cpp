@@ -3,6 +3,7 @@
 #include "benchmarks/conv_textbook.h"
 #include "benchmarks/device_memory.h"
 #include "benchmarks/kernel_family.h"
+#include "benchmarks/references.h"
 #include "kernels/conv/conv_direct.h"
 #include "kernels/conv/ladder/ladder.h"
 
@@ -14,6 +15,11 @@ ConvPass pass_of(const std::string& kernel) {
     for (const ConvPass pass : {ConvPass::forward, ConvPass::dgrad})
         if (kernel == to_string(pass)) return pass;
     return ConvPass::wgrad;
+}
+
+const char* default_shape(const std::string& device) {
+    if (device == "sim") return "1x16x16x64";
+    return device == "cpu" ? "4x32x32x64" : "16x32x32x256";  // a residual block
 }
 
 std::span<const LadderVersion> versions(const std::string& kernel, bool cpu) {
@@ -72,9 +78,17 @@ class ConvCase : public KernelCase {
                 return run_wgrad(version);
         }
     }
+    void clear() override {
+        out_.clear();
+        grad_w_.clear();
+    }
     double error() const override {
         return pass_ == ConvPass::wgrad ? sample_.error(grad_w_.values())
                                         : sample_.error(out_.values());
+    }
+    std::vector<KernelReference> references() override {
+        if constexpr (has_libraries<Context>) return conv_references(context_, call(), operands());
+        return {};
     }
 
   private:
@@ -89,6 +103,17 @@ class ConvCase : public KernelCase {
                 most = std::max(most, conv_version_workspace<T>(context.properties(), pass_,
                                                                 v.version, shape_));
         return most;
+    }
+    ConvCall call() const {
+        return {.pass = pass_,
+                .shape = shape_,
+                .arithmetic = conv_arithmetic<T>(ConvMath::strict),
+                .wide_result = pass_ == ConvPass::wgrad && sizeof(T) == 2};
+    }
+    ConvOperands operands() const {
+        if (pass_ == ConvPass::wgrad) return {x_.data(), grad_y_.data(), nullptr, grad_w_.data()};
+        const T* a = pass_ == ConvPass::forward ? x_.data() : grad_y_.data();
+        return {a, w_.data(), nullptr, out_.data()};
     }
     ConvSample textbook() const {
         const ConvShape& s = shape_;
@@ -163,6 +188,7 @@ class ConvCase : public KernelCase {
 const KernelFamily& conv_family() {
     static const KernelFamily family{
         {to_string(ConvPass::forward), to_string(ConvPass::dgrad), to_string(ConvPass::wgrad)},
+        default_shape,
         versions,
         check,
         work,

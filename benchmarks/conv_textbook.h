@@ -1,9 +1,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
+#include "benchmarks/kernel_family.h"
 #include "kernels/common/philox.h"
 #include "kernels/conv/conv.h"
 
@@ -80,16 +80,12 @@ struct ConvSample {
         elements.back() = size - 1;
         for (const int64_t element : elements) values.push_back(textbook(element));
     }
-    /// Largest error of the result, in units of the largest value; NaN stays.
+    /// relative_error of the whole result.
     template <class Out>
     double error(const std::vector<Out>& result) const {
-        double largest = 0, scale = 0;
-        for (size_t i = 0; i < elements.size(); ++i) {
-            const double difference = std::abs(double(float(result[elements[i]])) - values[i]);
-            if (!(difference <= largest)) largest = difference;
-            scale = std::max(scale, std::abs(values[i]));
-        }
-        return largest / scale;
+        std::vector<Out> sample;
+        for (const int64_t element : elements) sample.push_back(result[element]);
+        return relative_error(sample, values);
     }
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -26,6 +27,7 @@ class DeviceMemory {
     DeviceMemory& operator=(const DeviceMemory&) = delete;
     T* data() const { return data_; }
     std::vector<T> values() const { return {data_, data_ + count_}; }
+    void clear() { std::fill_n(data_, count_, T(0.0f)); }
 
   private:
     static constexpr size_t padding = 128 / sizeof(T);
@@ -53,6 +55,7 @@ class DeviceMemory<CudaContext, T> {
         context_.download(host.data(), data_, count_ * sizeof(T));
         return host;
     }
+    void clear() { context_.zero(data_, count_ * sizeof(T)); }
 
   private:
     CudaContext& context_;

@@ -9,8 +9,12 @@ namespace sg {
 
 namespace {
 
+std::vector<const KernelFamily*> families() {
+    return {&norm_family(), &conv_family(), &penalty_family(), &label_family()};
+}
+
 const KernelFamily* family_of(const std::string& kernel) {
-    for (const KernelFamily* family : {&norm_family(), &conv_family()})
+    for (const KernelFamily* family : families())
         if (std::ranges::count(family->kernels, kernel)) return family;
     const auto known = benchmark_kernels();
     throw Error("kernels",
@@ -29,22 +33,74 @@ double time_of([[maybe_unused]] Context& context, const Run& run) {
         .count();
 }
 
-/// Runs a version whose result has been found right: counted on the simulated device, timed on
-/// others.
+/// A row of the report, and what it measures.
+struct Row {
+    KernelResult result;
+    std::function<void()> run;
+    std::function<double()> error;
+};
+
+std::vector<Row> rows_of(const KernelFamily& family, const KernelBenchmark& b, KernelCase& work) {
+    std::vector<Row> rows;
+    const auto error = [&work] { return work.error(); };
+    for (const LadderVersion& v : family.versions(b.kernel, b.device == "cpu")) {
+        if (b.version != 0 && b.version != v.version) continue;
+        rows.push_back({.result = {}, .run = [&work, v] { work.run(v.version); }, .error = error});
+        KernelResult& result = rows.back().result;
+        result.version = v.version, result.name = v.name, result.idea = v.idea;
+        result.tensor_cores = family.uses_tensor_cores(b, v.version);
+    }
+    if (b.version != 0) return rows;
+    for (const KernelReference& reference : work.references()) {
+        rows.push_back({.result = {},
+                        .run = reference.run,
+                        .error = reference.error ? reference.error : error});
+        KernelResult& result = rows.back().result;
+        result.name = reference.name, result.idea = reference.idea;
+        result.skipped = reference.missing;
+    }
+    return rows;
+}
+
+/// Skips what cannot run. A version with a wrong result is an error, a library's is told.
+void verify(const KernelBenchmark& b, KernelCase& work, Row& row) {
+    KernelResult& result = row.result;
+    try {
+        work.clear();
+        row.run();
+    } catch (const Error& error) {
+        if (b.version != 0) throw;  // asked for by number: it must run
+        result.skipped = error.fact();
+        return;
+    }
+    result.error = row.error();
+    const double allowed = b.bf16 ? 1e-2 : 1e-4;
+    if (result.error <= allowed) return;
+    result.skipped = fmt::format(
+        "wrong result, so it is not measured: off by {:.2e} of the largest value, allowed is "
+        "{:.0e}",
+        result.error, allowed);
+    if (result.version != 0) throw Error(result.name, result.skipped);
+}
+
+/// Runs what has been found right: counted on the simulated device, timed on others, where all take
+/// turns, so that what disturbs the machine for a while disturbs them all.
 template <class Context>
-void measure(Context& context, const KernelBenchmark& b, KernelCase& work, KernelResult& result) {
+void measure(Context& context, const KernelBenchmark& b, const std::vector<Row*>& rows) {
     if constexpr (std::is_same_v<Context, SimContext>) {
         context.options.count = true;
-        work.run(result.version);
-        result.launches = std::exchange(context.launches, {});
-        context.options.count = false;
-    } else {
-        std::vector<double> times;
-        for (int i = 0; i < b.warmup + b.repeats; ++i) {
-            const double ms = time_of(context, [&] { work.run(result.version); });
-            if (i >= b.warmup) times.push_back(ms);
+        for (Row* row : rows) {
+            row->run();
+            row->result.launches = std::exchange(context.launches, {});
         }
-        result.time = summarise(times);
+    } else {
+        std::vector<std::vector<double>> times(rows.size());
+        for (int i = 0; i < b.warmup + b.repeats; ++i)
+            for (size_t r = 0; r < rows.size(); ++r) {
+                const double ms = time_of(context, rows[r]->run);
+                if (i >= b.warmup) times[r].push_back(ms);
+            }
+        for (size_t r = 0; r < rows.size(); ++r) rows[r]->result.time = summarise(times[r]);
     }
 }
 
@@ -52,27 +108,15 @@ template <class Context>
 std::vector<KernelResult> run_versions(Context& context, const KernelFamily& family,
                                        const KernelBenchmark& b) {
     const std::unique_ptr<KernelCase> work = family.open(&context, b);
-    std::vector<KernelResult> results;
-    for (const LadderVersion& v : family.versions(b.kernel, b.device == "cpu")) {
-        if (b.version != 0 && b.version != v.version) continue;
-        KernelResult& result = results.emplace_back();
-        result.version = v.version, result.name = v.name, result.idea = v.idea;
-        result.tensor_cores = family.uses_tensor_cores(b, v.version);
-        try {
-            work->run(v.version);
-        } catch (const Error& error) {
-            if (b.version != 0) throw;  // asked for by number: it must run
-            result.skipped = error.fact();
-            continue;
-        }
-        result.error = work->error();
-        const double allowed = b.bf16 ? 1e-2 : 1e-4;
-        require(result.error <= allowed, v.name,
-                "wrong result, so it is not measured: off by {:.2e} of the largest value, allowed "
-                "is {:.0e}",
-                result.error, allowed);
-        measure(context, b, *work, result);
+    std::vector<Row> rows = rows_of(family, b, *work);
+    std::vector<Row*> right;
+    for (Row& row : rows) {
+        if (row.result.skipped.empty()) verify(b, *work, row);
+        if (row.result.skipped.empty()) right.push_back(&row);
     }
+    measure(context, b, right);
+    std::vector<KernelResult> results;
+    for (Row& row : rows) results.push_back(std::move(row.result));
     return results;
 }
 
@@ -80,7 +124,7 @@ std::vector<KernelResult> run_versions(Context& context, const KernelFamily& fam
 
 std::vector<std::string> benchmark_kernels() {
     std::vector<std::string> all;
-    for (const KernelFamily* family : {&norm_family(), &conv_family()})
+    for (const KernelFamily* family : families())
         all.insert(all.end(), family->kernels.begin(), family->kernels.end());
     return all;
 }
@@ -89,6 +133,10 @@ std::vector<LadderVersion> benchmark_versions(const std::string& kernel,
                                               const std::string& device) {
     const auto versions = family_of(kernel)->versions(kernel, device == "cpu");
     return {versions.begin(), versions.end()};
+}
+
+std::string default_shape(const std::string& kernel, const std::string& device) {
+    return family_of(kernel)->default_shape(device);
 }
 
 bool is_conv_kernel(const std::string& kernel) {

@@ -17,8 +17,8 @@ struct KernelBenchmark {
     std::string kernel = "instance_norm_forward";  ///< one of benchmark_kernels()
     int version = 0;                               ///< 0: all
     std::string device = "sim";                    ///< cpu, sim or cuda
-    InstanceNormShape norm;                        ///< of instance_norm_*
-    ConvShape conv;                                ///< of conv_*
+    InstanceNormShape norm;  ///< of instance_norm_*, and gradient_penalty's images
+    ConvShape conv;          ///< of conv_*; of label_concat only x's extents
     bool bf16 = false;
     int threads = 0;                               ///< cpu and sim; 0: all
     int architecture = SimOptions{}.architecture;  ///< sim: which GPU's limits
@@ -33,9 +33,9 @@ struct KernelWork {
     bool tensor_cores = false;  ///< whether a GPU's could do it
 };
 
-/// One version's result: counts on the simulated device, times on the others.
+/// One version's or library's result: counts on the simulated device, times on the others.
 struct KernelResult {
-    int version = 0;
+    int version = 0;  ///< 0: a library's, for comparison
     std::string name, idea;
     std::string skipped;        ///< why it could not run; empty if it did
     double error = 0;           ///< largest, in units of the largest value of the textbook result
@@ -47,12 +47,16 @@ struct KernelResult {
 /// The kernels that can be named, and a kernel's versions on a device.
 std::vector<std::string> benchmark_kernels();
 std::vector<LadderVersion> benchmark_versions(const std::string& kernel, const std::string& device);
+/// Extents of x as NxHxWxC.
+std::string default_shape(const std::string& kernel, const std::string& device);
 bool is_conv_kernel(const std::string& kernel);
 
 KernelWork kernel_work(const KernelBenchmark& benchmark);
 
-/// Runs the versions, after comparing each one's result with the textbook loop in f64. Throws Error
-/// for an unknown kernel, version or device, and if a result is wrong: it is not measured then.
+/// Runs the versions, and on a GPU, if all versions are asked for, what NVIDIA's libraries have for
+/// the same work. Each one's result is compared with the textbook loop in f64 first; then they take
+/// turns. Throws Error for an unknown kernel, version or device, and if a version's result is
+/// wrong.
 std::vector<KernelResult> run_kernel_benchmark(const KernelBenchmark& benchmark);
 
 }  // namespace sg

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <functional>
 #include <memory>
 #include <span>
 #include <variant>
@@ -22,17 +25,31 @@ using BenchmarkContext = std::variant<CpuContext*, SimContext*
 #endif
                                       >;
 
+/// A library's way to a case's result, on the case's operands.
+struct KernelReference {
+    std::string name = {}, idea = {};
+    std::string missing = {};  ///< why there is none; then nothing but the name is set
+    std::function<void()> run = {};
+    std::function<double()> error = {};  ///< of what run() left; null: KernelCase::error
+};
+
 /// A kernel with its operands on a device.
 class KernelCase {
   public:
     virtual ~KernelCase() = default;
     virtual void run(int version) = 0;
+    /// Overwrites the result, so that only who computes it is found right.
+    virtual void clear() = 0;
     /// Of what run() left, in units of the largest value of the textbook result.
     virtual double error() const = 0;
+    /// What to compare with. They use the case, and may be run as long as it lives.
+    virtual std::vector<KernelReference> references() { return {}; }
 };
 
 struct KernelFamily {
     std::vector<std::string> kernels;
+    /// NxHxWxC, if none is asked for.
+    const char* (*default_shape)(const std::string& device);
     /// On the CPU, and on devices.
     std::span<const LadderVersion> (*versions)(const std::string& kernel, bool cpu);
     /// Throws Error if the benchmark's shape is impossible.
@@ -44,6 +61,8 @@ struct KernelFamily {
 
 const KernelFamily& norm_family();
 const KernelFamily& conv_family();
+const KernelFamily& penalty_family();
+const KernelFamily& label_family();
 
 /// A Case<Context, T>(context, benchmark) for the context and the benchmark's type.
 template <template <class, class> class Case>
@@ -63,6 +82,18 @@ std::vector<T> uniform_values(int64_t count, uint64_t seed, float low, float hig
     std::vector<T> values(count);
     for (int64_t i = 0; i < count; ++i) values[i] = T(low + (high - low) * rng.uniform(i));
     return values;
+}
+
+/// Largest error, in units of the largest value; NaN stays.
+template <class T>
+double relative_error(const std::vector<T>& got, const std::vector<double>& want) {
+    double largest = 0, scale = 0;
+    for (size_t i = 0; i < want.size(); ++i) {
+        const double difference = std::abs(double(float(got[i])) - want[i]);
+        if (!(difference <= largest)) largest = difference;
+        scale = std::max(scale, std::abs(want[i]));
+    }
+    return largest / scale;
 }
 
 }  // namespace sg

@@ -24,10 +24,19 @@ double moved_bytes(const LaunchCounts& counts) {
     return 32.0 * double(counts.global_loads.sectors + counts.global_stores.sectors);
 }
 
+/// A version's number; a library has none.
+std::string number_of(const KernelResult& r) {
+    return r.version ? fmt::to_string(r.version) : "";
+}
+
 /// The row's start, and whether the rest may follow.
 bool print_name(const KernelResult& r) {
-    fmt::print("{:>2} {:<17} ", r.version, r.name);
-    if (!r.skipped.empty()) fmt::print("not run: {}\n", r.skipped);
+    if (r.skipped.empty())
+        fmt::print("{:>2} {:<17} ", number_of(r), r.name);
+    else if (r.version)
+        fmt::print("{:>2} {:<17} not run: {}\n", r.version, r.name, r.skipped);
+    else
+        fmt::print("   {}: {}\n", r.name, r.skipped);
     return r.skipped.empty();
 }
 
@@ -85,6 +94,11 @@ void print_times(const std::vector<KernelResult>& results, const KernelWork& wor
                        work.flops / 1e9 / r.time.median);
 }
 
+void print_floor(const KernelWork& work) {
+    fmt::print("   {:<17} {:>10.3f}  an H200 at its full rates\n", "floor",
+               1e3 * floor_seconds(work));
+}
+
 }  // namespace
 
 void print_report(const KernelBenchmark& benchmark, const std::vector<KernelResult>& results) {
@@ -95,8 +109,10 @@ void print_report(const KernelBenchmark& benchmark, const std::vector<KernelResu
         fmt::print("\n");
     } else {
         print_times(results, work);
+        if (benchmark.device == "cuda") print_floor(work);
     }
-    for (const KernelResult& r : results) fmt::print("{:>2} {}: {}\n", r.version, r.name, r.idea);
+    for (const KernelResult& r : results)
+        if (!r.idea.empty()) fmt::print("{:>2} {}: {}\n", number_of(r), r.name, r.idea);
 }
 
 void print_kernel_list(const std::string& device) {

@@ -1,10 +1,8 @@
-#include <algorithm>
-#include <cmath>
-
 #include "benchmarks/device_memory.h"
 #include "benchmarks/kernel_family.h"
 #include "benchmarks/norm_rows.h"
 #include "benchmarks/norm_textbook.h"
+#include "benchmarks/references.h"
 #include "kernels/instance_norm/ladder/ladder.h"
 
 namespace sg {
@@ -13,6 +11,10 @@ namespace {
 
 constexpr const char* forward_name = "instance_norm_forward";
 constexpr const char* backward_name = "instance_norm_backward";
+
+const char* default_shape(const std::string& device) {
+    return device == "sim" ? "2x32x32x64" : "16x128x128x64";  // G's first layer
+}
 
 std::span<const LadderVersion> versions(const std::string& kernel, bool cpu) {
     static constexpr LadderVersion cpu_ladder[] = {
@@ -65,19 +67,33 @@ class NormCase : public KernelCase {
         else
             run_backward(version);
     }
+    void clear() override { out_.clear(); }
     double error() const override {
-        const auto& want = forward_ ? book_.y : book_.grad_x;
-        const std::vector<T> got = out_.values();
-        double largest = 0, scale = 0;
-        for (size_t i = 0; i < want.size(); ++i) {
-            const double difference = std::abs(double(float(got[i])) - want[i]);
-            if (!(difference <= largest)) largest = difference;  // NaN stays
-            scale = std::max(scale, std::abs(want[i]));
-        }
-        return largest / scale;
+        return relative_error(out_.values(), forward_ ? book_.y : book_.grad_x);
+    }
+    std::vector<KernelReference> references() override {
+        if constexpr (has_libraries<Context>) return {reference()};
+        return {};
     }
 
   private:
+    /// cuDNN's. Its backward has no ReLU: it gets what is left of grad_y behind it.
+    KernelReference reference() {
+        using Norm = CudnnInstanceNorm;
+        if (!forward_) open_grad_y_.emplace(context_, book_.open_grad_y());
+        return norm_reference(context_, forward_ ? Norm::Pass::forward_relu : Norm::Pass::backward,
+                              book_.shape, sizeof(T) == 2 ? Norm::Type::bf16 : Norm::Type::f32,
+                              {.x = x_.data(),
+                               .grad_y = forward_ ? nullptr : open_grad_y_->data(),
+                               .gamma = gamma_.data(),
+                               .beta = beta_.data(),
+                               .mean = mean_.data(),
+                               .rstd = rstd_.data(),
+                               .y = out_.data(),
+                               .grad_x = out_.data(),
+                               .grad_gamma = grad_gamma_.data(),
+                               .grad_beta = grad_beta_.data()});
+    }
     void run_forward(int version) {
         const InstanceNormForwardArgs<T> args{.shape = book_.shape,
                                               .x = x_.data(),
@@ -128,12 +144,14 @@ class NormCase : public KernelCase {
     DeviceMemory<Context, float> gamma_, beta_, mean_, rstd_;
     DeviceMemory<Context, T> out_;
     DeviceMemory<Context, float> grad_gamma_, grad_beta_, workspace_;
+    std::optional<DeviceMemory<Context, T>> open_grad_y_;
 };
 
 }  // namespace
 
 const KernelFamily& norm_family() {
     static const KernelFamily family{{forward_name, backward_name},
+                                     default_shape,
                                      versions,
                                      check,
                                      work,

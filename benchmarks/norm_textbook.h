@@ -93,6 +93,16 @@ struct NormTextbook {
         textbook_backward(s, grad_y.data(), x.data(), gamma.data(), beta.data(), mean.data(),
                           rstd.data(), grad_x.data(), grad_gamma.data(), grad_beta.data());
     }
+    /// grad_y where the ReLU was open, else 0.
+    std::vector<T> open_grad_y() const {
+        std::vector<T> open = grad_y;
+        for (int64_t i = 0; i < shape.size(); ++i) {
+            const int64_t c = i % shape.C, plane = i / (shape.M * shape.C) * shape.C + c;
+            const double xh = (double(float(x[i])) - mean[plane]) * rstd[plane];
+            if (!(gamma[c] * xh + beta[c] > 0)) open[i] = T(0.0f);
+        }
+        return open;
+    }
 };
 
 }  // namespace sg

@@ -98,13 +98,13 @@ CLI::App* add_kernels_command(CLI::App& app, KernelOptions& options) {
         ->add_option("--kernel", b.kernel,
                      fmt::format("{}", fmt::join(sg::benchmark_kernels(), " or ")))
         ->capture_default_str();
-    kernels->add_option("--version", b.version, "step of the kernel's ladder; 0: all")
+    kernels
+        ->add_option("--version", b.version,
+                     "step of the kernel's ladder; 0: all, on cuda with NVIDIA's libraries")
         ->capture_default_str();
     kernels->add_option("--device", b.device, "cpu, sim or cuda")->capture_default_str();
     kernels->add_option("--shape", options.shape,
-                        "NxHxWxC; default 16x128x128x64 (G's first layer), 2x32x32x64 on sim; "
-                        "conv: 16x32x32x256 (a residual block), 4x32x32x64 on cpu, 1x16x16x64 on "
-                        "sim");
+                        "NxHxWxC; default: of the paper's networks, smaller where that takes long");
     add_conv_options(*kernels, options);
     kernels->add_option("--precision", options.precision, "f32 or bf16")->capture_default_str();
     kernels->add_option("--architecture", b.architecture, "sim: compute capability, 80 or 90")
@@ -134,8 +134,7 @@ sg::ConvShape parse_shape(const std::string& text) {
 }
 
 sg::ConvShape conv_shape(const KernelOptions& o) {
-    const std::string& device = o.benchmark.device;
-    const bool sim = device == "sim";
+    const bool sim = o.benchmark.device == "sim";
     if (!o.layer.empty())
         return sg::conv_layer(o.layer,
                               o.batch ? o.batch
@@ -144,8 +143,7 @@ sg::ConvShape conv_shape(const KernelOptions& o) {
                               o.image ? o.image
                               : sim   ? 32
                                       : 128);
-    const char* preset = sim ? "1x16x16x64" : device == "cpu" ? "4x32x32x64" : "16x32x32x256";
-    sg::ConvShape s = parse_shape(o.shape.empty() ? preset : o.shape);
+    sg::ConvShape s = parse_shape(o.shape);
     int r = 0, columns = 0, used = 0;
     const bool good = std::sscanf(o.window.c_str(), "%dx%d%n", &r, &columns, &used) == 2;
     if (!good || size_t(used) != o.window.size() || std::min(r, columns) < 1 ||
@@ -166,7 +164,8 @@ int run_kernels(KernelOptions& options, const CLI::App& command) {
         sg::print_kernel_list(b.device);
         return sg::tools::exit_success;
     }
-    std::string shape;
+    if (options.shape.empty()) options.shape = sg::default_shape(b.kernel, b.device);
+    std::string shape = options.shape;
     if (sg::is_conv_kernel(b.kernel)) {
         b.conv = conv_shape(options);
         shape = to_string(b.conv);
@@ -174,11 +173,8 @@ int run_kernels(KernelOptions& options, const CLI::App& command) {
         for (const char* name : {"--filters", "--window", "--stride", "--pad", "--layer"})
             if (command.count(name))
                 throw sg::tools::UsageError(fmt::format("{} does not apply to {}", name, b.kernel));
-        if (options.shape.empty())
-            options.shape = b.device == "sim" ? "2x32x32x64" : "16x128x128x64";
-        const sg::ConvShape s = parse_shape(options.shape);
-        b.norm = {.N = s.N, .M = s.H * s.W, .C = s.C};
-        shape = options.shape;
+        b.conv = parse_shape(shape);
+        b.norm = {.N = b.conv.N, .M = b.conv.H * b.conv.W, .C = b.conv.C};
     }
     fmt::print("{} on {}, {} {}\n", b.kernel, b.device, shape, options.precision);
     sg::print_report(b, sg::run_kernel_benchmark(b));

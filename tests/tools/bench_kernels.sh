@@ -3,13 +3,15 @@
 # cannot run.
 . "$(dirname "$0")/common.sh"
 
-# rows COUNT ARGUMENT...: so many versions ran, each with a number of its own.
+# rows COUNT ARGUMENT...: so many versions ran, each with a number of its own. $shape: NxHxWxC
+shape=1x5x7x9
 rows() {
     local count=$1 output
     shift
-    output=$("$BIN/sg_bench" kernels "$@" --shape 1x5x7x9 --repeats 1)
+    output=$("$BIN/sg_bench" kernels "$@" --shape $shape --repeats 1)
     [ "$(grep -cE '^ +[0-9]+ [A-Za-z ]+ +[0-9]+\.[0-9]+ ' <<<"$output")" = "$count" ] ||
         fail "not $count versions: $*: $output"
+    ! grep -qi "cudnn\|cublas" <<<"$output" || fail "a GPU's libraries without a GPU: $*: $output"
 }
 for precision in f32 bf16; do
     rows 7 --kernel instance_norm_forward --device sim --precision $precision
@@ -39,6 +41,19 @@ expect_failure 1 "the wgmma version needs bf16, a GPU" -- \
 for kernel in conv_forward conv_dgrad conv_wgrad; do
     rows 2 --kernel $kernel --device cpu --filters 3 --pad 0
 done
+for device in cpu sim; do
+    shape=1x5x7x9 rows 1 --kernel gradient_penalty --device $device
+    for precision in f32 bf16; do  # 3 channels and 5 labels; 2 leave a channel of padding
+        for shape in 2x8x9x3 1x7x7x2; do
+            rows 3 --kernel label_concat --device $device --precision $precision
+        done
+    done
+    shape=1x7x7x3 rows 1 --kernel label_concat --device $device --version 3
+done
+expect_failure 1 "runs in f32 alone" -- \
+    "$BIN/sg_bench" kernels --kernel gradient_penalty --precision bf16
+expect_failure 1 "an image at least as large as it" -- \
+    "$BIN/sg_bench" kernels --kernel label_concat --shape 1x6x8x3
 "$BIN/sg_bench" kernels --kernel conv_forward --device sim --layer head --image 6 --version 3 |
     grep -qF "x [1,6,6,64] (NHWC), w [3,7,7,64] (KRSC), stride 1, pad 3" || fail "the layer's shape"
 
