@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cuda_runtime.h>
+#include "kernels/cuda/check.h"
 
 #include <string>
 #include <vector>
