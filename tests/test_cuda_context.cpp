@@ -134,7 +134,8 @@ TEST_CASE("memory that runs out is told with the numbers", "[cuda_context]") {
     CHECK(context.memory().free == size_t{40} << 20);
     expect_error([&] { context.allocate(size_t{50} << 20); },
                  {"50 MiB of device memory asked for", "40 of 100 MiB are free", "batch"});
-    CHECK(context.allocate(size_t{40} << 20) != nullptr);  // the failure leaves no trace
+    void* rest = context.allocate(size_t{40} << 20);  // the failure leaves no trace
+    context.release(rest);
     context.release(memory);
 }
 
