@@ -8,6 +8,7 @@
 
 #include "engine/processor.h"
 #include "kernels/common/philox.h"
+#include "train/memory_plan.h"
 
 namespace sg {
 
@@ -98,12 +99,15 @@ StepTime summarise(std::vector<double> times) {
     return {.median = median, .min = times.front(), .max = times.back()};
 }
 
-StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& b) {
+StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& b,
+                                       const std::function<void(const std::string&)>& say) {
     require(b.batch_size >= 1 && b.labels >= 1 && b.n_critic >= 1, "benchmark",
             "batch size {}, labels {} and n_critic {} must be at least 1", b.batch_size, b.labels,
             b.n_critic);
     require(b.warmup >= 0 && b.repeats >= 1, "benchmark", "{} repeats after {} to warm up",
             b.repeats, b.warmup);
+    prepare_device(
+        device, {.model = model_config(b), .precision = b.precision, .batch = b.batch_size}, say);
     StarGan model(device, model_config(b), b.precision);
     initialise(model, seed);
     const TrainingBatch batch = random_batch(device, b);

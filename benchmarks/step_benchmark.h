@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -35,8 +36,11 @@ struct StepBenchmarkResult {
 };
 
 /// Times whole steps, update included, D and G in turn, on a freshly initialised model. Random
-/// numbers are fixed, so every run does the same work. Throws Error if a loss is not finite.
-StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& benchmark);
+/// numbers are fixed, so every run does the same work. A GPU is prepared as for training, which
+/// say() is told. Throws Error if a loss is not finite.
+StepBenchmarkResult run_step_benchmark(
+    Device& device, const StepBenchmark& benchmark,
+    const std::function<void(const std::string& line)>& say = [](const std::string&) {});
 
 /// The report that `sg_bench step --json` writes; its names are those of the PyTorch peer.
 nlohmann::json to_json(Device& device, const StepBenchmark& benchmark,

@@ -111,10 +111,13 @@ void Device::choose_convolutions([[maybe_unused]] const std::string& version,
 
 void Device::choose_for(const std::vector<ConvCall>& calls,
                         const std::function<void(size_t, size_t)>& progress) {
-    for (size_t done = 0; done < calls.size(); ++done) {
-        conv_workspace(calls[done]);  // asks the chooser
-        if (progress) progress(done + 1, calls.size());
-    }
+    const auto choose = [&](auto& context) {
+        for (size_t done = 0; context.conv_chooser() && done < calls.size(); ++done) {
+            context.conv_chooser()->choose(calls[done]);
+            if (progress) progress(done + 1, calls.size());
+        }
+    };
+    std::visit(Overloaded{[](PlanningContext&) {}, [](CpuContext&) {}, choose}, context_);
 }
 
 int64_t Device::conv_workspace(const ConvCall& call) {

@@ -64,7 +64,8 @@ class Device {
     /// From now on the options decide who computes each convolution (kernels/conv/choice). Only on
     /// a GPU; elsewhere nothing is open to choice. `version` tells builds of our own kernels apart.
     void choose_convolutions(const std::string& version, ConvChooser::Options options);
-    /// Chooses for these calls at once; progress(done, all) is told after each.
+    /// Measures for these calls, which takes a while; progress(done, all) is told after each. For
+    /// others what is remembered is used, or what can be had without measuring.
     void choose_for(const std::vector<ConvCall>& calls,
                     const std::function<void(size_t, size_t)>& progress = {});
     /// Floats of workspace that a convolution needs here: none on the CPU.

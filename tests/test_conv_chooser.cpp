@@ -72,7 +72,7 @@ struct Choosing {
         chooser.emplace(std::move(owned), fake_time, std::move(options));
     }
     std::string choice(const ConvCall& call = kCall) {
-        chooser->get(call);
+        chooser->choose(call);
         const ConvChoice& choice = chooser->choices().at(to_string(call));
         return choice.provider + " " + choice.candidate;
     }
@@ -128,9 +128,41 @@ TEST_CASE("the policy decides who is asked", "[conv_choice]") {
     CHECK(missing.said[0].find(to_string(kCall)) != std::string::npos);
 }
 
+TEST_CASE("without choosing, nothing is measured or remembered", "[conv_choice]") {
+    const TempDir folder;
+    const auto memory = std::filesystem::path(folder.path()) / "choices.txt";
+    const auto with = [&](ConvPolicy policy, std::vector<Fake> library) {
+        return Choosing({{"own", {{"default", 9}}}, {"cudnn", std::move(library)}},
+                        {.policy = policy, .memory = memory});
+    };
+    const auto got = [](Choosing& c) {
+        return dynamic_cast<FakeImplementation&>(c.chooser->get(kCall)).fake.name;
+    };
+    const std::vector<Fake> two{{"first", 5}, {"second", 1}};
+    Choosing automatic = with(ConvPolicy::automatic, two), own = with(ConvPolicy::own, two),
+             libraries = with(ConvPolicy::cudnn, two), none = with(ConvPolicy::cudnn, {});
+    CHECK(got(automatic) == "default");
+    CHECK(got(own) == "default");
+    CHECK(got(libraries) == "first");
+    CHECK(got(none) == "default");
+    CHECK(none.said.size() == 1);
+    CHECK(automatic.chooser->choices().empty());
+    CHECK_FALSE(std::filesystem::exists(memory));
+    // What is chosen later takes its place, here and in other processes.
+    CHECK(automatic.choice() == "cudnn second");
+    CHECK(got(automatic) == "second");
+    Choosing other = with(ConvPolicy::automatic, two);
+    CHECK(got(other) == "second");
+    CHECK(other.providers[1]->asked == 0);
+    none.choice();
+    CHECK(none.said.size() == 1);  // said once
+}
+
 TEST_CASE("a call that nobody computes is an error with the reason", "[conv_choice]") {
     Choosing c({{"cudnn", {{"broken", 1, 0, true, false}}}}, {});
     expect_error([&] { c.choice(); }, {to_string(kCall), "broken does not run"});
+    Choosing nobody({{"cudnn", {{"broken", 1, 0, false}}}}, {});
+    expect_error([&] { nobody.chooser->get(kCall); }, {to_string(kCall), "broken does not build"});
 }
 
 TEST_CASE("choices are remembered by GPU, policy and versions", "[conv_choice]") {
@@ -207,6 +239,10 @@ TEST_CASE("a device's convolutions go to whoever was chosen", "[conv_choice]") {
                 std::make_shared<ConvChooser>(std::move(providers), timer, ConvChooser::Options{}));
         }
     });
+    const ConvShape shape{
+        .N = 2, .H = 6, .W = 6, .C = 5, .K = 4, .R = 3, .S = 3, .stride = 2, .pad = 1};
+    const ConvCall in_bf16{.shape = shape, .arithmetic = ConvArithmetic::bf16};
+    device->choose_for({{.shape = shape}, in_bf16});
     const auto cpu = Device::cpu(1);
     const auto xs = uniform(2 * 6 * 6 * 5, 1), ws = uniform(4 * 3 * 3 * 5, 2);
     const auto run = [&](Device& on, DType compute) {
@@ -222,8 +258,5 @@ TEST_CASE("a device's convolutions go to whoever was chosen", "[conv_choice]") {
     run(*device, DType::bf16);
     CHECK(fake->runs == 1);
     // The engine gave the chosen one its workspace.
-    CHECK(device->conv_workspace(
-              {.shape =
-                   {.N = 2, .H = 6, .W = 6, .C = 5, .K = 4, .R = 3, .S = 3, .stride = 2, .pad = 1},
-               .arithmetic = ConvArithmetic::bf16}) == (1 << 20) / 4);
+    CHECK(device->conv_workspace(in_bf16) == (1 << 20) / 4);
 }

@@ -51,7 +51,7 @@ int run_step(StepOptions& options) {
     std::optional<sg::AtomicFile> file;  // opened first: a wrong path must not cost the measurement
     if (!options.json.empty()) file.emplace(options.json);
     fmt::print("device {}, {}\n", sg::tools::device_report(*device), options.precision);
-    const auto result = sg::run_step_benchmark(*device, benchmark);
+    const auto result = sg::run_step_benchmark(*device, benchmark, sg::tools::to_stderr);
     fmt::print("{:<10} {:>10} {:>10} {:>10}\n", "ms", "median", "min", "max");
     print_row("D step", result.d_step);
     print_row("G step", result.g_step);

@@ -75,15 +75,23 @@ ConvChooser::ConvChooser(std::vector<std::unique_ptr<ConvProvider>> providers, T
     load();
 }
 
+void ConvChooser::choose(const ConvCall& call) {
+    auto& slot = implementations_[call];
+    if (slot && choices_.contains(to_string(call))) return;
+    if (auto known = remembered(call)) {
+        slot = std::move(known);
+        return;
+    }
+    Found found = measured(call);
+    slot = std::move(found.implementation);
+    choices_[to_string(call)] = std::move(found.choice);
+    save();
+}
+
 ConvImplementation& ConvChooser::get(const ConvCall& call) {
     auto& slot = implementations_[call];
     if (!slot) slot = remembered(call);
-    if (!slot) {
-        Found found = choose(call);
-        choices_[to_string(call)] = found.choice;
-        save();
-        slot = std::move(found.implementation);
-    }
+    if (!slot) slot = unmeasured(call).implementation;
     return *slot;
 }
 
@@ -99,19 +107,20 @@ std::unique_ptr<ConvImplementation> ConvChooser::remembered(const ConvCall& call
     return nullptr;
 }
 
-/// The best of the providers that are (or are not) our own kernels; nothing if none works.
-ConvChooser::Found ConvChooser::fastest(const ConvCall& call, bool own) {
+/// The fastest candidate, or without measuring the first that works, of the providers that are (or
+/// are not) our own kernels; nothing if none works.
+ConvChooser::Found ConvChooser::search(const ConvCall& call, bool own, bool measure) {
     Found best;
     for (const auto& provider : providers_) {
         if ((std::string_view(provider->name()) == "own") != own) continue;
         const auto start = Clock::now();
         for (const std::string& candidate : provider->candidates(call)) {
             const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-            if (best.implementation && seconds >= options_.patience) break;
+            if (best.implementation && (!measure || seconds >= options_.patience)) break;
             try {
                 auto implementation = provider->build(call, candidate);
                 if (implementation->workspace_bytes() > options_.workspace_limit) continue;
-                const double microseconds = timer_(call, *implementation);
+                const double microseconds = measure ? timer_(call, *implementation) : 0;
                 if (best.implementation && microseconds >= best.choice.microseconds) continue;
                 best = {std::move(implementation), {provider->name(), candidate, microseconds}};
             } catch (const Error& error) {
@@ -122,21 +131,39 @@ ConvChooser::Found ConvChooser::fastest(const ConvCall& call, bool own) {
     return best;
 }
 
-ConvChooser::Found ConvChooser::choose(const ConvCall& call) {
+void ConvChooser::say_missing(const ConvCall& call) {
+    if (options_.say && missing_.insert(to_string(call)).second)
+        options_.say(fmt::format("no library computes {}: our own kernel does\n", to_string(call)));
+}
+
+void ConvChooser::refuse(const ConvCall& call) const {
+    throw Error("conv", fmt::format("nobody can compute {}; last failure: {}", to_string(call),
+                                    last_failure_.empty() ? "none" : last_failure_));
+}
+
+ConvChooser::Found ConvChooser::measured(const ConvCall& call) {
     last_failure_.clear();
     Found libraries, own;
-    if (options_.policy != ConvPolicy::own) libraries = fastest(call, false);
-    if (options_.policy == ConvPolicy::cudnn && !libraries.implementation && options_.say)
-        options_.say(fmt::format("no library computes {}: our own kernel does\n", to_string(call)));
-    if (options_.policy != ConvPolicy::cudnn || !libraries.implementation)
-        own = fastest(call, true);
-    if (!own.implementation && !libraries.implementation)
-        throw Error("conv", fmt::format("nobody can compute {}; last failure: {}", to_string(call),
-                                        last_failure_.empty() ? "none" : last_failure_));
+    if (options_.policy != ConvPolicy::own) libraries = search(call, false, true);
+    const bool only_libraries = options_.policy == ConvPolicy::cudnn && libraries.implementation;
+    if (options_.policy == ConvPolicy::cudnn && !only_libraries) say_missing(call);
+    if (!only_libraries) own = search(call, true, true);
+    if (!own.implementation && !libraries.implementation) refuse(call);
     const bool ours =
         own.implementation &&
         (!libraries.implementation || own.choice.microseconds < libraries.choice.microseconds);
     return ours ? std::move(own) : std::move(libraries);
+}
+
+ConvChooser::Found ConvChooser::unmeasured(const ConvCall& call) {
+    last_failure_.clear();
+    const bool libraries_first = options_.policy == ConvPolicy::cudnn;
+    Found found = search(call, !libraries_first, false);
+    if (!found.implementation && libraries_first) say_missing(call);
+    if (!found.implementation && options_.policy != ConvPolicy::own)
+        found = search(call, libraries_first, false);
+    if (!found.implementation) refuse(call);
+    return found;
 }
 
 void ConvChooser::load() {

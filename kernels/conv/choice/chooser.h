@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -24,10 +25,11 @@ struct ConvChoice {
     double microseconds = 0;
 };
 
-/// Chooses, for each convolution, the fastest of all providers' candidates by running each of them
-/// once the call is first met, and remembers the winner in a file. Only candidates that give the
-/// same bits in every run are offered, but two of them differ in rounding: the same file (or
-/// ConvPolicy::own, which needs no choosing) makes two runs agree to the bit.
+/// Decides who computes each convolution. choose() runs every candidate of all providers and
+/// remembers the fastest, in a file, too; get() takes what was chosen or remembered, else what can
+/// be had without measuring. Only candidates that give the same bits in every run are offered, but
+/// two of them differ in rounding: the same file (or ConvPolicy::own with nothing chosen) makes two
+/// runs agree to the bit.
 class ConvChooser {
   public:
     /// Microseconds that one run takes. Throws Error if it does not run.
@@ -44,13 +46,15 @@ class ConvChooser {
     };
 
     /// With ConvPolicy::cudnn the provider named "own" is asked only where no other has a working
-    /// candidate; that is said, once per call.
+    /// candidate; that is said, once per call. With the others "own" is what get() falls back on.
     ConvChooser(std::vector<std::unique_ptr<ConvProvider>> providers, Timer timer, Options options);
 
-    /// The implementation for a call. Throws Error if nobody can compute it.
+    /// Measures, unless the choice is remembered. Throws Error if nobody can compute the call.
+    void choose(const ConvCall& call);
+    /// The implementation for a call, without measuring. Throws Error if nobody can compute it.
     ConvImplementation& get(const ConvCall& call);
 
-    /// Who was chosen so far, by to_string(call).
+    /// What was measured, now or earlier, by to_string(call).
     const std::map<std::string, ConvChoice>& choices() const { return choices_; }
 
   private:
@@ -62,8 +66,11 @@ class ConvChooser {
         ConvChoice choice;
     };
     std::unique_ptr<ConvImplementation> remembered(const ConvCall& call);
-    Found fastest(const ConvCall& call, bool own);
-    Found choose(const ConvCall& call);
+    Found search(const ConvCall& call, bool own, bool measure);
+    Found measured(const ConvCall& call);
+    Found unmeasured(const ConvCall& call);
+    void say_missing(const ConvCall& call);
+    [[noreturn]] void refuse(const ConvCall& call) const;
     void load();
     void save() const;
 
@@ -73,6 +80,7 @@ class ConvChooser {
     std::string scope_;  ///< what choices in the file depend on besides the call
     std::unordered_map<ConvCall, std::unique_ptr<ConvImplementation>, Hash> implementations_;
     std::map<std::string, ConvChoice> choices_;
+    std::set<std::string> missing_;  ///< calls of which it was said that no library computes them
     std::string last_failure_;
 };
 

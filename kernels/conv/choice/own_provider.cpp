@@ -88,16 +88,19 @@ class OwnConvProvider : public ConvProvider {
 
     std::vector<std::string> candidates(const ConvCall& call) override {
         std::vector<std::string> names{"default"};
-        if (wgmma_takes(call)) names.emplace_back("wgmma");
+        if (wgmma_takes(call)) names.insert(names.end(), {"wgmma", "mma"});
         return names;
     }
 
     std::unique_ptr<ConvImplementation> build(const ConvCall& call,
                                               const std::string& candidate) override {
-        require(candidate == "default" || (candidate == "wgmma" && wgmma_takes(call)), "conv",
+        const auto build = [&](ConvWgmma wgmma) {
+            return std::make_unique<OwnConv<Device>>(device_, call, wgmma);
+        };
+        if (candidate == "default") return build(ConvWgmma::automatic);
+        require(wgmma_takes(call) && (candidate == "wgmma" || candidate == "mma"), "conv",
                 "there is no kernel '{}' of our own for {}", candidate, to_string(call));
-        return std::make_unique<OwnConv<Device>>(
-            device_, call, candidate == "wgmma" ? ConvWgmma::always : ConvWgmma::never);
+        return build(candidate == "wgmma" ? ConvWgmma::always : ConvWgmma::never);
     }
 
   private:

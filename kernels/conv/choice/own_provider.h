@@ -5,7 +5,8 @@
 
 namespace sg {
 
-/// Our own kernels as a candidate: "default", and "wgmma" where Hopper's take the call. `version`
+/// Our own kernels: "default", as their model of the device decides; where Hopper's take the call
+/// also "wgmma" and "mma", with them and without. `version`
 /// tells builds apart.
 template <DeviceContext Device>
 std::unique_ptr<ConvProvider> own_conv_provider(Device& device, std::string version);
