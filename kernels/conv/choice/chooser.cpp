@@ -76,6 +76,7 @@ ConvChooser::ConvChooser(std::vector<std::unique_ptr<ConvProvider>> providers, T
 }
 
 void ConvChooser::choose(const ConvCall& call) {
+    if (options_.policy == ConvPolicy::own) return;
     auto& slot = implementations_[call];
     if (slot && choices_.contains(to_string(call))) return;
     if (auto known = remembered(call)) {
@@ -143,8 +144,7 @@ void ConvChooser::refuse(const ConvCall& call) const {
 
 ConvChooser::Found ConvChooser::measured(const ConvCall& call) {
     last_failure_.clear();
-    Found libraries, own;
-    if (options_.policy != ConvPolicy::own) libraries = search(call, false, true);
+    Found libraries = search(call, false, true), own;
     const bool only_libraries = options_.policy == ConvPolicy::cudnn && libraries.implementation;
     if (options_.policy == ConvPolicy::cudnn && !only_libraries) say_missing(call);
     if (!only_libraries) own = search(call, true, true);

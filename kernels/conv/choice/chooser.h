@@ -28,8 +28,8 @@ struct ConvChoice {
 /// Decides who computes each convolution. choose() runs every candidate of all providers and
 /// remembers the fastest, in a file, too; get() takes what was chosen or remembered, else what can
 /// be had without measuring. Only candidates that give the same bits in every run are offered, but
-/// two of them differ in rounding: the same file (or ConvPolicy::own with nothing chosen) makes two
-/// runs agree to the bit.
+/// two of them differ in rounding: the same file, or ConvPolicy::own, makes two runs agree to the
+/// bit.
 class ConvChooser {
   public:
     /// Microseconds that one run takes. Throws Error if it does not run.
@@ -49,7 +49,8 @@ class ConvChooser {
     /// candidate; that is said, once per call. With the others "own" is what get() falls back on.
     ConvChooser(std::vector<std::unique_ptr<ConvProvider>> providers, Timer timer, Options options);
 
-    /// Measures, unless the choice is remembered. Throws Error if nobody can compute the call.
+    /// Measures, unless the choice is remembered. Throws Error if nobody can compute the call. With
+    /// ConvPolicy::own nothing is measured: the model in our launchers decides, always alike.
     void choose(const ConvCall& call);
     /// The implementation for a call, without measuring. Throws Error if nobody can compute it.
     ConvImplementation& get(const ConvCall& call);
