@@ -113,8 +113,8 @@ void Device::choose_for(const std::vector<ConvCall>& calls,
                         const std::function<void(size_t, size_t)>& progress) {
     const auto choose = [&](auto& context) {
         for (size_t done = 0; context.conv_chooser() && done < calls.size(); ++done) {
-            context.conv_chooser()->choose(calls[done]);
-            if (progress) progress(done + 1, calls.size());
+            const bool measured = context.conv_chooser()->choose(calls[done]);
+            if (measured && progress) progress(done + 1, calls.size());
         }
     };
     std::visit(Overloaded{[](PlanningContext&) {}, [](CpuContext&) {}, choose}, context_);

@@ -29,7 +29,7 @@ class Device {
     static std::unique_ptr<Device> sim(const SimOptions& options = {});
     /// A GPU, by its number. Throws Error("cuda") with the reason if it cannot be used.
     static std::unique_ptr<Device> cuda(int gpu = 0);
-    /// Why cuda() would throw: no driver, no GPU, or a build without CUDA; empty if it would not.
+    /// Why cuda() cannot even try: no driver, no GPU, or a build without CUDA; else empty.
     static std::string cuda_unavailable();
     /// A device for finding out what a computation will need: its tensors have addresses but no
     /// memory, its kernels do nothing, what is downloaded from it is zero. arena().peak_bytes() is
@@ -64,8 +64,8 @@ class Device {
     /// From now on the options decide who computes each convolution (kernels/conv/choice). Only on
     /// a GPU; elsewhere nothing is open to choice. `version` tells builds of our own kernels apart.
     void choose_convolutions(const std::string& version, ConvChooser::Options options);
-    /// Measures for these calls, which takes a while; progress(done, all) is told after each. For
-    /// others what is remembered is used, or what can be had without measuring.
+    /// Measures for these calls where nothing is remembered, which takes a while; progress(done,
+    /// all) is told after each that was measured. For other calls nothing will be measured.
     void choose_for(const std::vector<ConvCall>& calls,
                     const std::function<void(size_t, size_t)>& progress = {});
     /// Floats of workspace that a convolution needs here: none on the CPU.

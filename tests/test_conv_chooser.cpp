@@ -5,83 +5,11 @@
 #include "engine/ops.h"
 #include "kernels/conv/choice/dispatch.h"
 #include "kernels/conv/choice/own_provider.h"
-#include "tests/support.h"
+#include "tests/fake_convs.h"
 #include "tests/temp_dir.h"
 
 using namespace sg;
 using namespace sg::testing;
-
-namespace {
-
-/// What a fake candidate does: how long it takes, what it needs, whether it works.
-struct Fake {
-    std::string name;
-    double microseconds = 1;
-    int64_t workspace = 0;
-    bool builds = true, runs = true;
-};
-
-struct FakeImplementation : ConvImplementation {
-    explicit FakeImplementation(Fake fake, int& runs) : fake(std::move(fake)), runs(runs) {}
-    int64_t workspace_bytes() const override { return fake.workspace; }
-    void run(const ConvOperands&, void*) override { ++runs; }
-    Fake fake;
-    int& runs;
-};
-
-struct FakeProvider : ConvProvider {
-    FakeProvider(const char* provider, std::vector<Fake> fakes, std::string version = "1")
-        : provider(provider), fakes(std::move(fakes)), its_version(std::move(version)) {}
-    const char* name() const override { return provider; }
-    std::string version() const override { return its_version; }
-    std::vector<std::string> candidates(const ConvCall&) override {
-        ++asked;
-        std::vector<std::string> names;
-        for (const Fake& fake : fakes) names.push_back(fake.name);
-        return names;
-    }
-    std::unique_ptr<ConvImplementation> build(const ConvCall&, const std::string& name) override {
-        for (const Fake& fake : fakes)
-            if (fake.name == name && fake.builds)
-                return std::make_unique<FakeImplementation>(fake, runs);
-        throw Error("fake", name + " does not build");
-    }
-    const char* provider;
-    std::vector<Fake> fakes;
-    std::string its_version;
-    int asked = 0, runs = 0;
-};
-
-double fake_time(const ConvCall&, ConvImplementation& implementation) {
-    const Fake& fake = dynamic_cast<FakeImplementation&>(implementation).fake;
-    if (!fake.runs) throw Error("fake", fake.name + " does not run");
-    return fake.microseconds;
-}
-
-const ConvCall kCall{.shape = {.N = 1, .H = 4, .W = 4, .C = 8, .K = 8}};
-
-/// A chooser and the providers that it was given.
-struct Choosing {
-    Choosing(std::vector<FakeProvider> given, ConvChooser::Options options) {
-        std::vector<std::unique_ptr<ConvProvider>> owned;
-        for (FakeProvider& provider : given) {
-            owned.push_back(std::make_unique<FakeProvider>(std::move(provider)));
-            providers.push_back(static_cast<FakeProvider*>(owned.back().get()));
-        }
-        options.say = [this](const std::string& line) { said.push_back(line); };
-        chooser.emplace(std::move(owned), fake_time, std::move(options));
-    }
-    std::string choice(const ConvCall& call = kCall) {
-        chooser->choose(call);
-        const ConvChoice& choice = chooser->choices().at(to_string(call));
-        return choice.provider + " " + choice.candidate;
-    }
-    std::vector<FakeProvider*> providers;
-    std::vector<std::string> said;
-    std::optional<ConvChooser> chooser;
-};
-
-}  // namespace
 
 TEST_CASE("the fastest candidate is chosen, once", "[conv_choice]") {
     Choosing c({{"own", {{"default", 5}, {"wgmma", 4}}}, {"cudnn", {{"slow", 9}, {"quick", 3}}}},
@@ -166,6 +94,16 @@ TEST_CASE("a call that nobody computes is an error with the reason", "[conv_choi
     expect_error([&] { c.choice(); }, {to_string(kCall), "broken does not run"});
     Choosing nobody({{"cudnn", {{"broken", 1, 0, false}}}}, {});
     expect_error([&] { nobody.chooser->get(kCall); }, {to_string(kCall), "broken does not build"});
+}
+
+TEST_CASE("a candidate that loses the device ends the search by its name", "[conv_choice]") {
+    Choosing c({{"own", {{"default", 5}}},
+                {"cudnn", {{"fine", 3}, {"deadly", 1, 0, true, true, true}, {"later", 2}}}},
+               {});
+    CHECK_THROWS_AS(c.chooser->choose(kCall), LostDevice);
+    expect_error([&] { c.chooser->choose(kCall); },
+                 {"cudnn 'deadly'", to_string(kCall), "an illegal address"});
+    CHECK(c.chooser->choices().empty());
 }
 
 TEST_CASE("choices are remembered by GPU, policy and versions", "[conv_choice]") {

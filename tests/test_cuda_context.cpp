@@ -39,6 +39,9 @@ TEST_CASE("a machine without a usable GPU says why", "[cuda_context]") {
     CHECK(CudaContext::unavailable() == "no GPU");
     fake = {.major = 7, .minor = 5};
     expect_error([] { CudaContext context; }, {"Fake GPU has compute capability 7.5", "8.0"});
+    fake = {.major = 8, .minor = 9, .code_status = cudaErrorNoKernelImageForDevice};
+    expect_error([] { CudaContext context; },
+                 {"no code for Fake GPU, compute capability 8.9", "SG_CUDA_ARCHITECTURES=89"});
     fake = {.pinned_memory_refused = true};
     expect_error([] { CudaContext context; }, {"pinned host memory", "ulimit"});
     CHECK(fake.live_streams == 0);

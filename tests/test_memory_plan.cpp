@@ -64,8 +64,12 @@ TEST_CASE("the paper's configuration fits small GPUs", "[plan]") {
         const auto planned_gigabytes = [&](Precision precision) {
             return double(plan_training(gpu(architecture), paper_run(precision)).block_bytes) / 1e9;
         };
-        CHECK(planned_gigabytes(Precision::f32) < 6);
-        CHECK(planned_gigabytes(Precision::bf16) < 3);
+        const double f32 = planned_gigabytes(Precision::f32);
+        const double bf16 = planned_gigabytes(Precision::bf16);
+        WARN("planned for " << architecture << ": " << f32 << " GB in f32, " << bf16
+                            << " GB in bf16");
+        CHECK(f32 < 6);
+        CHECK(bf16 < 3);
     }
 }
 

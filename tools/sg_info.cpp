@@ -54,9 +54,11 @@ void print_devices() {
     fmt::print("devices    {}\n", sg::tools::device_report(*cpu));
     fmt::print("           bf16 convolution {}\n", support[int(sg::cpu_bf16_support())]);
     fmt::print("           {}\n", sg::tools::device_report(*sg::Device::sim()));
-    const std::string why_not = sg::Device::cuda_unavailable();
-    fmt::print("           {}\n", why_not.empty() ? sg::tools::device_report(*sg::Device::cuda())
-                                                  : "no GPU can be used: " + why_not);
+    try {
+        fmt::print("           {}\n", sg::tools::device_report(*sg::Device::cuda()));
+    } catch (const sg::Error& error) {
+        fmt::print("           no GPU: {}\n", error.fact());
+    }
 }
 
 void print_checkpoint(const std::filesystem::path& given) {

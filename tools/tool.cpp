@@ -111,7 +111,11 @@ OpenedDevice open_device(const DeviceOptions& options,
                 "'{}' is unknown, expected auto, cpu, cuda, cuda:NUMBER or sim", name);
         opened.reason = Device::cuda_unavailable();
         if (!opened.reason.empty()) return {Device::cpu(threads), opened.reason};
-        opened.device = Device::cuda();
+        try {
+            opened.device = Device::cuda();
+        } catch (const Error& error) {  // there is one, but not for us
+            return {Device::cpu(threads), error.fact()};
+        }
     }
     opened.device->choose_convolutions(SG_VERSION, std::move(choosing));
     return opened;

@@ -123,11 +123,14 @@ void prepare_device(Device& device, const PlannedRun& run,
     if (available.total == 0) return;
     const TrainingPlan before = plan_training(device.properties(), run);
     require_memory(before, run, device.properties(), available);
-    say(fmt::format("choosing who computes {} convolutions (kept for the next start)\n",
-                    before.convolutions.size()));
+    size_t measured = 0;
     device.choose_for(before.convolutions, [&](size_t done, size_t all) {
         constexpr size_t step = 20;
-        if (done % step == 0 && done < all) say(fmt::format("  {} of {}\n", done, all));
+        if (measured++ % step == 0)
+            say(
+                fmt::format("measured who computes convolution {} of {} fastest (kept for the next "
+                            "start)\n",
+                            done, all));
     });
     const TrainingPlan plan = plan_training(device, run);
     require_memory(plan, run, device.properties(), device.memory());

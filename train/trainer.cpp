@@ -10,8 +10,6 @@ namespace sg {
 
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr int64_t most_unread = 1000;  // iterations whose losses wait on the device
 
 /// One run in progress.
@@ -29,6 +27,9 @@ class Run {
           split_(make_split(*data_, effective_test_count(config_, data_->size()),
                             uint64_t(config_.seed))),
           loss_(loss_config(config_)) {
+        require(request.resume || !holds_a_run(request.run), "train",
+                "{} already holds a run; continue it with --resume {} or choose another --out",
+                request.run.string(), request.run.string());
         say(data_report(*data_, split_));
         require_trainable(*data_, split_, config_.batch_size);
         layout_.groups = {data_->label_group()};
@@ -57,8 +58,9 @@ class Run {
                                uint64_t(config_.seed));
         bool timed = false;
         while (iteration_ < end && !stopping()) {
-            const TrainingBatch batch = uploader.upload(loader.next());
+            const Batch next = loader.next();
             guarded([&] {
+                const TrainingBatch batch = uploader.upload(next);
                 if (!std::exchange(timed, true)) report_time(batch, end);
                 step(batch);
             });
@@ -66,7 +68,7 @@ class Run {
             after_step(end);
         }
         read_log();
-        return finish();
+        return guarded([&] { return finish(); });
     }
 
   private:
@@ -84,9 +86,6 @@ class Run {
 
     void start() {
         if (!request_.resume) {
-            require(!holds_a_run(request_.run), "train",
-                    "{} already holds a run; continue it with --resume {} or choose another --out",
-                    request_.run.string(), request_.run.string());
             initialise(*model_, uint64_t(config_.seed));
             say(parameter_report(*model_));
             return;
@@ -146,8 +145,8 @@ class Run {
         return "checkpoint: " + (last_checkpoint_.empty() ? "none yet" : last_checkpoint_.string());
     }
 
-    /// Runs work(). What goes wrong there, on a GPU perhaps some iterations earlier, is told with
-    /// the checkpoint.
+    /// Runs work(); what goes wrong, on a GPU perhaps iterations earlier, is told with the
+    /// checkpoint.
     template <class Work>
     auto guarded(const Work& work) const -> decltype(work()) {
         try {
@@ -176,6 +175,7 @@ class Run {
             try {
                 save();
             } catch (const std::exception& error) {
+                if (dynamic_cast<const LostDevice*>(&error)) throw;
                 say(fmt::format("warning: {}; training goes on\n", error.what()));
             }
         }
@@ -231,7 +231,7 @@ class Run {
     Metrics metrics_;        // of the last iteration that was read
     int64_t iteration_ = 0;  // steps that the device has done or will do
     size_t reported_skips_ = 0;
-    fs::path last_checkpoint_, last_grid_;
+    std::filesystem::path last_checkpoint_, last_grid_;
 };
 
 }  // namespace

@@ -29,6 +29,13 @@ class Error : public std::runtime_error {
     std::string operation_, fact_, hint_;
 };
 
+/// A device that can do nothing any more: whoever goes on with other work there only hides the
+/// cause.
+class LostDevice : public Error {
+  public:
+    using Error::Error;
+};
+
 /// Throws Error(operation, formatted fact) unless `condition` holds.
 template <class... Args>
 void require(bool condition, const char* operation, fmt::format_string<Args...> fact,

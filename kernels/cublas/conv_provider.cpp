@@ -45,9 +45,11 @@ struct CublasLibrary {
 
 /// One handle, whose calls run on one stream.
 struct CublasHandle {
-    explicit CublasHandle(CUstream_st* stream) {
+    explicit CublasHandle(const CudaContext& context)
+        : workspace_bytes(context.properties().architecture >= 90 ? int64_t{32} << 20
+                                                                  : int64_t{4} << 20) {
         library.check(library.create(&id), "no handle");
-        library.check(library.set_stream(id, stream), "the stream was refused");
+        library.check(library.set_stream(id, context.stream()), "the stream was refused");
         // Sums of bf16 products stay f32 also where the depth is split.
         library.check(library.set_math_mode(
                           id, cublasMath_t(CUBLAS_DEFAULT_MATH |
@@ -60,6 +62,8 @@ struct CublasHandle {
 
     CublasLibrary library;
     cublasHandle_t id = nullptr;
+    int64_t
+        workspace_bytes;  ///< NVIDIA's sizes for the architecture; without one, cuBLAS allocates
 };
 
 namespace {
@@ -69,8 +73,7 @@ class CublasConv : public ConvImplementation {
     CublasConv(std::shared_ptr<CublasHandle> handle, const ConvCall& call)
         : handle_(std::move(handle)), call_(call) {}
 
-    // What NVIDIA recommends at least; without one, cuBLAS would allocate.
-    int64_t workspace_bytes() const override { return int64_t{4} << 20; }
+    int64_t workspace_bytes() const override { return handle_->workspace_bytes; }
 
     void run(const ConvOperands& operands, void* workspace) override {
         const CublasLibrary& library = handle_->library;
@@ -99,7 +102,7 @@ class CublasConv : public ConvImplementation {
 }  // namespace
 
 CublasConvProvider::CublasConvProvider(const CudaContext& context)
-    : handle_(std::make_shared<CublasHandle>(context.stream())) {}
+    : handle_(std::make_shared<CublasHandle>(context)) {}
 
 std::string CublasConvProvider::library_path() {
     return CublasLibrary().file.path();

@@ -14,7 +14,6 @@ bool is_sticky(cudaError_t status) {
         case cudaErrorInvalidPc:
         case cudaErrorAssert:
         case cudaErrorECCUncorrectable:
-        case cudaErrorDevicesUnavailable:
         case cudaErrorDeviceUninitialized:
         case cudaErrorNvlinkUncorrectable:
         case cudaErrorContained:
@@ -35,7 +34,6 @@ std::string advice(cudaError_t status) {
     const std::string restart = "the GPU is lost for this process: start it again";
     switch (status) {
         case cudaErrorECCUncorrectable:
-        case cudaErrorDevicesUnavailable:
         case cudaErrorDeviceUninitialized:
         case cudaErrorNvlinkUncorrectable:
         case cudaErrorContained:
@@ -55,7 +53,8 @@ void check(cudaError_t status, const char* operation, const char* last_kernel) {
     if (last_kernel && is_sticky(status))
         fact += fmt::format("; the last kernel launched was {}, the failing one may be an earlier",
                             last_kernel);
-    throw Error(operation, fact, advice(status));
+    if (is_sticky(status)) throw LostDevice(operation, fact, advice(status));
+    throw Error(operation, fact);
 }
 
 Event::Event(bool timing) {

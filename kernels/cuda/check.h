@@ -15,9 +15,12 @@ std::string text_of(cudaError_t status);
 /// What to do about an error that leaves the process unable to use the GPU; "" for others.
 std::string advice(cudaError_t status);
 
-/// Throws Error(operation) unless `status` is success. `last_kernel` (may be null) is named with
-/// errors that some kernel caused.
+/// Throws Error(operation), LostDevice if it is sticky, unless `status` is success. `last_kernel`
+/// (may be null) is named with errors that some kernel caused.
 void check(cudaError_t status, const char* operation, const char* last_kernel = nullptr);
+
+/// Whether this build has code for the current GPU (a question to an empty kernel).
+cudaError_t code_for_this_gpu();
 
 /// A CUDA event, destroyed with the object.
 class Event {

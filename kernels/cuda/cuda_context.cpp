@@ -25,6 +25,19 @@ bool wgmma_wanted() {
     return !value || std::string_view(value) != "0";
 }
 
+/// A build names its architectures, and this GPU may be none of them.
+void require_code(const cudaDeviceProp& gpu) {
+    const cudaError_t status = cuda::code_for_this_gpu();
+    if (status != cudaErrorNoKernelImageForDevice && status != cudaErrorInvalidDeviceFunction)
+        return check(status, "cuda");
+    cudaGetLastError();
+    throw Error("cuda",
+                fmt::format("this build has no code for {}, compute capability {}.{}", gpu.name,
+                            gpu.major, gpu.minor),
+                fmt::format("configure with -DSG_CUDA_ARCHITECTURES={}{}, or release for all",
+                            gpu.major, gpu.minor));
+}
+
 }  // namespace
 
 std::string CudaContext::unavailable() {
@@ -52,6 +65,7 @@ CudaContext::CudaContext(int device) : device_(device) {
     require(found.major >= 8, "cuda",
             "{} has compute capability {}.{}; 8.0 is the oldest supported", found.name, found.major,
             found.minor);
+    require_code(found);
     properties_ = {.name = found.name,
                    .architecture = 10 * found.major + found.minor,
                    .processors = found.multiProcessorCount,
@@ -150,7 +164,8 @@ void run(CudaContext& context, const Launch& config, const void* kernel, void** 
                 ? fmt::format("{}: in this kernel or one launched earlier (before it: {})",
                               cuda::text_of(status), context.last_kernel())
                 : fmt::format("launch failed: {}; {}", cuda::text_of(status), to_string(config));
-        throw Error(config.kernel, fact, cuda::advice(status));
+        if (cuda::is_sticky(status)) throw LostDevice(config.kernel, fact, cuda::advice(status));
+        throw Error(config.kernel, fact);
     };
     if (config.shared > shared_without_asking)
         check_step(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,

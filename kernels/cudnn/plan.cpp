@@ -41,11 +41,11 @@ const char* excluded(const Descriptor& engine, const Demands& demands) {
     if (said.contains(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)) return "other bits in other runs";
     if (said.contains(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION))
         return "sums in less than f32";
+    if (said.contains(CUDNN_NUMERICAL_NOTE_WINOGRAD)) return "Winograd";
+    if (said.contains(CUDNN_NUMERICAL_NOTE_FFT)) return "FFT";
     if (!demands.strict_f32) return nullptr;
     if (said.contains(CUDNN_NUMERICAL_NOTE_TENSOR_CORE)) return "tensor cores";
     if (said.contains(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS)) return "rounds its operands";
-    if (said.contains(CUDNN_NUMERICAL_NOTE_WINOGRAD)) return "Winograd";
-    if (said.contains(CUDNN_NUMERICAL_NOTE_FFT)) return "FFT";
     return nullptr;
 }
 
@@ -103,8 +103,14 @@ Choice Choice::of(const std::string& name) {
 
 std::vector<std::string> candidates(const Graph& graph, const Demands& demands, int64_t most) {
     std::vector<std::string> names;
+    std::exception_ptr failure;
     for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_B, CUDNN_HEUR_MODE_FALLBACK}) {
-        const auto proposals = heuristic(graph, mode);
+        std::optional<Descriptor> proposals;
+        try {
+            proposals = heuristic(graph, mode);
+        } catch (const StatusError&) {  // matters if no other mode has anything to propose
+            failure = std::current_exception();
+        }
         if (!proposals) continue;
         // Each proposal may be compiled to see whether it works: not more of them than needed.
         const int64_t all = proposals->count(CUDNN_ATTR_ENGINEHEUR_RESULTS);
@@ -112,6 +118,7 @@ std::vector<std::string> candidates(const Graph& graph, const Demands& demands, 
         if (most < all && int64_t(names.size()) < most) add_names(*proposals, all, demands, names);
         if (int64_t(names.size()) >= most) break;
     }
+    if (names.empty() && failure) std::rethrow_exception(failure);
     if (int64_t(names.size()) > most) names.resize(size_t(most));
     return names;
 }

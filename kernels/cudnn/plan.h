@@ -56,8 +56,9 @@ class Plan {
 
   private:
     const Graph& graph_;
-    Descriptor engine_, settings_, plan_;
-    std::vector<Descriptor> knobs_;
+    Descriptor engine_;
+    std::vector<Descriptor> knobs_;  // before what is made of them
+    Descriptor settings_, plan_;
     std::string name_;
 };
 

@@ -57,6 +57,14 @@ void name_fake_kernel(const void* kernel, std::string name) {
 
 }  // namespace sg::testing
 
+namespace sg::cuda {
+
+cudaError_t code_for_this_gpu() {
+    return fake->code_status;
+}
+
+}  // namespace sg::cuda
+
 extern "C" {
 
 const char* cudaGetErrorString(cudaError_t error) {

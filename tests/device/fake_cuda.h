@@ -16,6 +16,8 @@ struct FakeCuda {
     int driver_version = 13000, devices = 1, major = 9, minor = 0;
     size_t total_memory = size_t{1} << 30;
     bool pinned_memory_refused = false;
+    cudaError_t code_status =
+        cudaSuccess;  ///< cudaErrorNoKernelImageForDevice: another GPU's build
     /// The kernel that fails, and with what: every call after its execution reports it.
     std::string failing_kernel = {};
     cudaError_t kernel_error = cudaErrorIllegalAddress;

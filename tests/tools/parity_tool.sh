@@ -16,7 +16,7 @@ expect_failure 1 "'abacus' is unknown" "cuda:NUMBER" -- "$BIN/sg_parity" --devic
 expect_failure 1 "'cuda:one' names no GPU" -- "$BIN/sg_parity" --device cuda:one some.file
 expect_failure 1 "'torch' is unknown" "auto, own or cudnn" -- "$BIN/sg_parity" --conv torch some.file
 expect_failure 1 "tf32" -- "$BIN/sg_parity" --precision tf32 "$data/multilabel.safetensors"
-if "$BIN/sg_info" | grep -q 'no GPU can be used'; then
+if "$BIN/sg_info" | grep -q 'no GPU: '; then
     expect_failure 1 "no GPU can be used" -- "$BIN/sg_parity" --device cuda some.file
 fi
 # One changed byte in the exponent of some number must be noticed.

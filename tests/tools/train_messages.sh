@@ -12,7 +12,7 @@ tiny "'lsgan' is unknown" "wgan-gp" --gan lsgan
 tiny "precision 'f16' is unknown" "bf16" --precision f16
 tiny "'abacus' is unknown, expected auto, cpu, cuda, cuda:NUMBER or sim" --device abacus
 tiny "'torch' is unknown" "auto, own or cudnn" --conv torch
-if "$BIN/sg_info" | grep -q 'no GPU can be used'; then
+if "$BIN/sg_info" | grep -q 'no GPU: '; then
     tiny "cuda: no GPU can be used: " --device cuda
     tiny "cuda: no GPU can be used: " --device cuda:1
     "$BIN/sg_train" "${TINY[@]}" --num-iters 10 --device auto --out auto >auto.txt

@@ -28,6 +28,10 @@ std::vector<std::string> fields_of(const std::string& line) {
     return fields;
 }
 
+bool is_own(const ConvProvider& provider) {
+    return std::string_view(provider.name()) == "own";
+}
+
 bool parse(const std::string& text, double& value) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     return error == std::errc() && end == text.data() + text.size();
@@ -75,18 +79,19 @@ ConvChooser::ConvChooser(std::vector<std::unique_ptr<ConvProvider>> providers, T
     load();
 }
 
-void ConvChooser::choose(const ConvCall& call) {
-    if (options_.policy == ConvPolicy::own) return;
+bool ConvChooser::choose(const ConvCall& call) {
+    if (options_.policy == ConvPolicy::own) return false;
     auto& slot = implementations_[call];
-    if (slot && choices_.contains(to_string(call))) return;
+    if (slot && choices_.contains(to_string(call))) return false;
     if (auto known = remembered(call)) {
         slot = std::move(known);
-        return;
+        return false;
     }
     Found found = measured(call);
     slot = std::move(found.implementation);
     choices_[to_string(call)] = std::move(found.choice);
     save();
+    return true;
 }
 
 ConvImplementation& ConvChooser::get(const ConvCall& call) {
@@ -99,12 +104,18 @@ ConvImplementation& ConvChooser::get(const ConvCall& call) {
 std::unique_ptr<ConvImplementation> ConvChooser::remembered(const ConvCall& call) {
     const auto choice = choices_.find(to_string(call));
     if (choice == choices_.end()) return nullptr;
-    for (const auto& provider : providers_)
-        if (provider->name() == choice->second.provider) try {
-                return provider->build(call, choice->second.candidate);
-            } catch (const Error&) {
-                return nullptr;  // the file is older than it says: choose again
-            }
+    for (const auto& provider : providers_) {
+        if (provider->name() != choice->second.provider) continue;
+        try {
+            auto implementation = provider->build(call, choice->second.candidate);
+            if (options_.policy == ConvPolicy::cudnn && is_own(*provider)) say_missing(call);
+            return implementation;
+        } catch (const LostDevice&) {
+            throw;
+        } catch (const Error&) {  // the file is older than it says: choose again
+        }
+    }
+    choices_.erase(choice);
     return nullptr;
 }
 
@@ -113,9 +124,9 @@ std::unique_ptr<ConvImplementation> ConvChooser::remembered(const ConvCall& call
 ConvChooser::Found ConvChooser::search(const ConvCall& call, bool own, bool measure) {
     Found best;
     for (const auto& provider : providers_) {
-        if ((std::string_view(provider->name()) == "own") != own) continue;
+        if (is_own(*provider) != own) continue;
         const auto start = Clock::now();
-        for (const std::string& candidate : provider->candidates(call)) {
+        for (const std::string& candidate : candidates_of(*provider, call)) {
             const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
             if (best.implementation && (!measure || seconds >= options_.patience)) break;
             try {
@@ -124,12 +135,29 @@ ConvChooser::Found ConvChooser::search(const ConvCall& call, bool own, bool meas
                 const double microseconds = measure ? timer_(call, *implementation) : 0;
                 if (best.implementation && microseconds >= best.choice.microseconds) continue;
                 best = {std::move(implementation), {provider->name(), candidate, microseconds}};
+            } catch (const LostDevice& error) {
+                throw LostDevice(error.operation(),
+                                 fmt::format("{} '{}' for {}: {}", provider->name(), candidate,
+                                             to_string(call), error.fact()),
+                                 error.hint());
             } catch (const Error& error) {
                 last_failure_ = error.what();
             }
         }
     }
     return best;
+}
+
+/// A provider that fails to answer has nothing to offer: the others do the work.
+std::vector<std::string> ConvChooser::candidates_of(ConvProvider& provider, const ConvCall& call) {
+    try {
+        return provider.candidates(call);
+    } catch (const LostDevice&) {
+        throw;
+    } catch (const Error& error) {
+        last_failure_ = error.what();
+        return {};
+    }
 }
 
 void ConvChooser::say_missing(const ConvCall& call) {

@@ -32,7 +32,8 @@ struct ConvChoice {
 /// bit.
 class ConvChooser {
   public:
-    /// Microseconds that one run takes. Throws Error if it does not run.
+    /// Microseconds that one run takes. Throws Error if it does not run, LostDevice if nothing
+    /// will.
     using Timer = std::function<double(const ConvCall&, ConvImplementation&)>;
     struct Options {
         ConvPolicy policy = ConvPolicy::automatic;
@@ -51,7 +52,8 @@ class ConvChooser {
 
     /// Measures, unless the choice is remembered. Throws Error if nobody can compute the call. With
     /// ConvPolicy::own nothing is measured: the model in our launchers decides, always alike.
-    void choose(const ConvCall& call);
+    /// Returns whether it measured.
+    bool choose(const ConvCall& call);
     /// The implementation for a call, without measuring. Throws Error if nobody can compute it.
     ConvImplementation& get(const ConvCall& call);
 
@@ -70,6 +72,7 @@ class ConvChooser {
     Found search(const ConvCall& call, bool own, bool measure);
     Found measured(const ConvCall& call);
     Found unmeasured(const ConvCall& call);
+    std::vector<std::string> candidates_of(ConvProvider& provider, const ConvCall& call);
     void say_missing(const ConvCall& call);
     [[noreturn]] void refuse(const ConvCall& call) const;
     void load();

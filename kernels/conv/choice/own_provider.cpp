@@ -84,7 +84,9 @@ class OwnConvProvider : public ConvProvider {
         : device_(device), version_(std::move(version)) {}
 
     const char* name() const override { return "own"; }
-    std::string version() const override { return version_; }
+    std::string version() const override {
+        return device_.properties().wgmma ? version_ : version_ + " without wgmma";
+    }
 
     std::vector<std::string> candidates(const ConvCall& call) override {
         std::vector<std::string> names{"default"};
@@ -105,7 +107,8 @@ class OwnConvProvider : public ConvProvider {
 
   private:
     bool wgmma_takes(const ConvCall& call) const {
-        return std::is_same_v<Device, CudaContext> && call.arithmetic == ConvArithmetic::bf16 &&
+        return std::is_same_v<Device, CudaContext> && device_.properties().wgmma &&
+               call.arithmetic == ConvArithmetic::bf16 &&
                conv_wgmma_takes(device_.properties(), call.pass, call.shape);
     }
 
