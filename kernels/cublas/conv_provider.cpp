@@ -79,7 +79,8 @@ class CublasConv : public ConvImplementation {
         const CublasLibrary& library = handle_->library;
         const ConvGemm g = *conv_gemm(call_, operands);
         const cudaDataType in = call_.arithmetic == ConvArithmetic::bf16 ? CUDA_R_16BF : CUDA_R_32F;
-        const cudaDataType out = call_.wide_result ? CUDA_R_32F : in;
+        const bool wide = call_.wide_result || call_.pass == ConvPass::wgrad;
+        const cudaDataType out = wide ? CUDA_R_32F : in;
         const float one = 1, zero = 0;
         library.check(library.set_workspace(handle_->id, workspace, size_t(workspace_bytes())),
                       "the workspace was refused");
