@@ -100,7 +100,7 @@ TEST_CASE("celeba counts what does not match", "[datasets]") {
     dir.write("img/readme.txt", "no image");
     dir.write("img/old.WEBP", "RIFF");
     dir.write("attr.txt", kAttributes);
-    const auto data = open_celeba(celeba_in(dir, {"Young", "Bald"}));
+    const auto data = make_file_dataset(list_celeba(celeba_in(dir, {"Young", "Bald"})), {});
     REQUIRE(data->size() == 2);
     CHECK(data->item_name(1) == "c.png");
     CHECK(labels_of(*data, 0) == std::vector<float>{0, 1});
@@ -135,14 +135,16 @@ TEST_CASE("celeba refuses what cannot be meant", "[datasets]") {
     write_images(dir, {"img/a.jpg"});
     dir.write("attr.txt", kAttributes);
     CHECK_THROWS_WITH(
-        open_celeba(celeba_in(dir, {"Blad"})),
+        make_file_dataset(list_celeba(celeba_in(dir, {"Blad"})), {}),
         mentions("has no attribute 'Blad' (hint: known attributes: Bald, Male, Young)"));
-    CHECK_THROWS_WITH(open_celeba(celeba_in(dir, {"Bald", "Bald"})), mentions("selected twice"));
-    CHECK_THROWS_WITH(open_celeba(celeba_in(dir, {"Bald"})),
+    CHECK_THROWS_WITH(make_file_dataset(list_celeba(celeba_in(dir, {"Bald", "Bald"})), {}),
+                      mentions("selected twice"));
+    CHECK_THROWS_WITH(make_file_dataset(list_celeba(celeba_in(dir, {"Bald"})), {}),
                       mentions("(first row: a.png; its first image is a.jpg)"));
     CelebaOptions options = celeba_in(dir, {});
     options.image_dir = dir.path() + "/none";
-    CHECK_THROWS_WITH(open_celeba(options), mentions("/none: cannot be read as a directory"));
+    CHECK_THROWS_WITH(make_file_dataset(list_celeba(options), {}),
+                      mentions("/none: cannot be read as a directory"));
 }
 
 TEST_CASE("damaged files are left out, counted and named", "[datasets]") {
@@ -160,15 +162,13 @@ TEST_CASE("damaged files are left out, counted and named", "[datasets]") {
     dir.write("attr.txt", attributes);
     CelebaOptions options = celeba_in(dir, {});
     options.crop = 11;
-    const auto quick = open_celeba(options);
+    const auto quick = make_file_dataset(list_celeba(options), {});
     CHECK(quick->size() == 3);  // the header of cut.png is in order
     CHECK(quick->summary().skipped_corrupt == 12);
     std::vector<uint8_t> pixels(4 * 4 * 3);
     CHECK_THROWS_WITH(quick->read_image(2, {4, 4}, pixels), mentions("cut.png: is truncated"));
 
-    options.verify_all = true;
-    options.threads = 3;
-    const auto full = open_celeba(options);
+    const auto full = make_file_dataset(list_celeba(options), {.verify_all = true, .threads = 3});
     CHECK(full->size() == 2);
     CHECK(full->summary().skipped_corrupt == 13);
     const auto& notes = full->summary().notes;
@@ -184,7 +184,7 @@ TEST_CASE("folders give one class each", "[datasets]") {
     write_images(dir, {"sad/1.PNG", "happy/ü 2.png", "happy/deep/1.png", ".git/x/1.png"});
     dir.write("sad/Thumbs.db", "x");
     dir.write("loose.png", "x");
-    const auto data = open_folders({.root = dir.path()});
+    const auto data = make_file_dataset(list_folders({.root = dir.path()}), {});
     CHECK(data->label_group().names == std::vector<std::string>{"happy", "sad"});
     CHECK(data->label_group().kind == LabelKind::one_hot);
     REQUIRE(data->size() == 3);
@@ -199,7 +199,7 @@ TEST_CASE("folders give one class each", "[datasets]") {
 TEST_CASE("train and test folders mark the held-out items", "[datasets]") {
     const TempDir dir;
     write_images(dir, {"train/a/1.png", "train/b/1.png", "train/b/2.png", "test/b/9.png"});
-    const auto data = open_folders({.root = dir.path()});
+    const auto data = make_file_dataset(list_folders({.root = dir.path()}), {});
     REQUIRE(data->size() == 4);
     CHECK(data->item_name(3) == "test/b/9.png");
     CHECK(data->fixed_test_items() == std::vector<int64_t>{3});
@@ -209,7 +209,7 @@ TEST_CASE("train and test folders mark the held-out items", "[datasets]") {
     CHECK_NOTHROW(require_trainable(*data, split, 3));
 
     write_images(dir, {"test/z/1.png"});
-    CHECK_THROWS_WITH(open_folders({.root = dir.path()}),
+    CHECK_THROWS_WITH(make_file_dataset(list_folders({.root = dir.path()}), {}),
                       mentions("test: class 'z' is not among the training classes (hint: known "
                                "classes: a, b)"));
 }
@@ -217,7 +217,8 @@ TEST_CASE("train and test folders mark the held-out items", "[datasets]") {
 TEST_CASE("val stands in for a missing test folder", "[datasets]") {
     const TempDir dir;
     write_images(dir, {"train/a/1.png", "train/b/1.png", "val/a/1.png"});
-    CHECK(open_folders({.root = dir.path()})->fixed_test_items() == std::vector<int64_t>{2});
+    CHECK(make_file_dataset(list_folders({.root = dir.path()}), {})->fixed_test_items() ==
+          std::vector<int64_t>{2});
 }
 
 TEST_CASE("links are followed, but not in circles", "[datasets]") {
@@ -227,7 +228,7 @@ TEST_CASE("links are followed, but not in circles", "[datasets]") {
     fs::create_symlink(dir.path() + "/store/1.png", dir.path() + "/set/a/2.png");
     fs::create_directory_symlink(dir.path() + "/set", dir.path() + "/set/a/up");
     fs::create_symlink(dir.path() + "/nowhere", dir.path() + "/set/a/3.png");
-    const auto data = open_folders({.root = dir.path() + "/set"});
+    const auto data = make_file_dataset(list_folders({.root = dir.path() + "/set"}), {});
     CHECK(data->size() == 3);
     CHECK(data->summary().skipped_other == 1);
 }
@@ -239,7 +240,7 @@ TEST_CASE("an unreadable folder is named", "[datasets]") {
                       mentions("a/1.png: cannot be read as a directory"));
     if (::geteuid() == 0) return;  // root reads everything
     fs::permissions(dir.path() + "/b", fs::perms::none);
-    CHECK_THROWS_WITH(open_folders({.root = dir.path()}),
+    CHECK_THROWS_WITH(make_file_dataset(list_folders({.root = dir.path()}), {}),
                       mentions("/b: cannot be read as a directory"));
     fs::permissions(dir.path() + "/b", fs::perms::owner_all);
 }

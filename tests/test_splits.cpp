@@ -97,13 +97,15 @@ TEST_CASE("the folder above the right one is caught", "[datasets]") {
     }
     FolderOptions options;
     options.root = dir.path();
-    const std::string text = refusal(*open_folders(options), 1);
+    const std::string text = refusal(*make_file_dataset(list_folders(options), {}), 1);
     CHECK_THAT(text, mentions("only one class found ('faces'), expected at least two"));
     CHECK_THAT(text, mentions("did you mean its sub-folder 'faces'?"));
     options.root += "/faces/angry";
-    CHECK_THROWS_WITH(open_folders(options), mentions("no class folder, 1 images lie directly"));
+    CHECK_THROWS_WITH(make_file_dataset(list_folders(options), {}),
+                      mentions("no class folder, 1 images lie directly"));
 
     std::filesystem::create_directories(dir.path() + "/faces/sad");
     options.root = dir.path() + "/faces";
-    CHECK_THAT(refusal(*open_folders(options), 1), mentions("label 'sad' belongs to 0 of 2"));
+    CHECK_THAT(refusal(*make_file_dataset(list_folders(options), {}), 1),
+               mentions("label 'sad' belongs to 0 of 2"));
 }

@@ -32,8 +32,8 @@ int export_synth(SynthOptions& o) {
     o.request.group = expressions ? sg::SynthGroup::expressions : sg::SynthGroup::attributes;
     o.request.size = sg::parse_image_size(o.size);
     folders ? sg::export_folders(o.request) : sg::export_celeba(o.request);
-    fmt::print("wrote {} faces to {}\ntrain on them: sg_train --dataset {} --data {} {}\n",
-               o.request.count, o.request.out.string(), o.format, o.request.out.string(),
+    fmt::print("wrote {} faces to {}\ntrain on them: sg_train --data {}:{} {}\n", o.request.count,
+               o.request.out.string(), o.format, o.request.out.string(),
                folders ? ""
                : expressions
                    ? "--crop-size 0 --selected-attrs happy sad surprised"
@@ -42,10 +42,22 @@ int export_synth(SynthOptions& o) {
     return sg::tools::exit_success;
 }
 
-int validate(const sg::DetectOptions& options) {
-    const auto data = sg::detect_dataset(options);
+struct ValidateOptions {
+    std::string source, attr;
+    std::vector<std::string> labels;
+    int crop = -1;
+};
+
+/// The one data set of a configuration, as sg_train would open it.
+int validate(const ValidateOptions& options) {
+    sg::TrainConfig config;
+    config.data = {options.source};
+    config.attr_path = options.attr;
+    config.selected_attrs = options.labels;
+    config.crop_size = options.crop;
+    const auto data = sg::open_dataset(sg::data_sources(config).front(), {.verify_all = true});
     fmt::print("{}", sg::to_string(data->summary(), data->label_group()));
-    const auto split = sg::make_split(*data, std::min<int64_t>(2000, data->size() / 10), 1);
+    const auto split = sg::make_split(*data, sg::effective_test_count(config, data->size()), 1);
     sg::require_trainable(*data, split, 2);
     fmt::print("this data can be trained on\n");
     return sg::tools::exit_success;
@@ -53,17 +65,20 @@ int validate(const sg::DetectOptions& options) {
 
 int run(int argc, char** argv) {
     SynthOptions synth;
-    sg::DetectOptions detect;
+    ValidateOptions detect;
     CLI::App app{"Looks at data sets, and writes the built-in faces as files."};
     app.require_subcommand(1);
     auto* synth_command = app.add_subcommand("synth", "write built-in faces as files");
     add_synth(*synth_command, synth);
     auto* validate_command =
         app.add_subcommand("validate", "decode everything and say what was found");
-    validate_command->add_option("path", detect.path, "image folder or class folders")->required();
-    validate_command->add_option("--attr-path", detect.attr_path, "attribute file");
-    validate_command->add_option("--selected-attrs", detect.attributes, "default: all");
-    validate_command->add_option("--crop-size", detect.crop, "centre crop")->capture_default_str();
+    validate_command
+        ->add_option("path", detect.source,
+                     "data set: KIND:PLACE[,KEY=VALUE...] as for sg_train, or a place")
+        ->required();
+    validate_command->add_option("--attr-path", detect.attr, "attribute file");
+    validate_command->add_option("--selected-attrs", detect.labels, "default: all");
+    validate_command->add_option("--crop-size", detect.crop, "centre crop; default: as sg_train");
     if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
     return synth_command->parsed() ? export_synth(synth) : validate(detect);
 }

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "tools/official_flags.h"
 #include "tools/tool.h"
 #include "tools/train_display.h"
 #include "train/trainer.h"
@@ -47,38 +48,6 @@ void add_options(CLI::App& app, TrainConfig& config) {
     }
 }
 
-/// --g_conv_dim is --g-conv-dim: the official spellings.
-std::vector<std::string> normalised(int argc, char** argv) {
-    std::vector<std::string> arguments(argv + 1, argv + argc);
-    for (std::string& argument : arguments) {
-        if (!argument.starts_with("--")) continue;
-        const size_t end = std::min(argument.find('='), argument.size());
-        std::replace(argument.begin(), argument.begin() + end, '_', '-');
-    }
-    std::reverse(arguments.begin(), arguments.end());  // the order CLI11 wants a vector in
-    return arguments;
-}
-
-/// Flags of the official code that have no counterpart here, and what to do instead.
-void refuse_official_flags(const std::vector<std::string>& arguments) {
-    constexpr std::pair<const char*, const char*> advice[] = {
-        {"--c-dim", "the number of labels is derived from the data; leave it out"},
-        {"--c2-dim", "the number of labels is derived from the data; leave it out"},
-        {"--mode", "sg_train trains, sg_translate translates; leave it out"},
-        {"--resume-iters", "use --resume RUN-FOLDER"},
-        {"--test-iters", "use sg_translate --checkpoint"},
-        {"--log-dir", "everything goes into one run folder: --out"},
-        {"--model-save-dir", "everything goes into one run folder: --out"},
-        {"--sample-dir", "everything goes into one run folder: --out"},
-        {"--result-dir", "everything goes into one run folder: --out"},
-        {"--use-tensorboard", "losses are written to metrics.jsonl; leave it out"},
-    };
-    for (const std::string& argument : arguments)
-        for (const auto& [flag, what] : advice)
-            if (argument == flag || argument.starts_with(std::string(flag) + "="))
-                throw sg::tools::UsageError(fmt::format("{}: {}", flag, what));
-}
-
 /// The value given to `flag`, found before the real parse: it decides the defaults of that parse.
 std::string early_value(const std::vector<std::string>& reversed, const std::string& flag) {
     for (size_t i = reversed.size(); i-- > 0;) {
@@ -88,9 +57,13 @@ std::string early_value(const std::vector<std::string>& reversed, const std::str
     return {};
 }
 
-std::filesystem::path new_run_folder(const std::string& dataset) {
+/// Named after the data sets: runs/celeba-001.
+std::filesystem::path new_run_folder(const TrainConfig& config) {
+    std::string names;
+    for (const sg::DataSource& source : sg::data_sources(config))
+        names += (names.empty() ? "" : "-") + source.name;
     for (int number = 1;; ++number) {
-        const std::filesystem::path path = fmt::format("runs/{}-{:03}", dataset, number);
+        const std::filesystem::path path = fmt::format("runs/{}-{:03}", names, number);
         if (!std::filesystem::exists(path)) return path;
     }
 }
@@ -98,8 +71,8 @@ std::filesystem::path new_run_folder(const std::string& dataset) {
 int run(int argc, char** argv) {
     TrainConfig config;
     CommandLine line;
-    auto arguments = normalised(argc, argv);
-    refuse_official_flags(arguments);
+    auto arguments = sg::tools::from_official_flags({argv + 1, argv + argc});
+    std::reverse(arguments.begin(), arguments.end());  // the order CLI11 wants a vector in
     line.resume = early_value(arguments, "--resume");
     line.config_file = early_value(arguments, "--config");
     if (!line.resume.empty() && line.config_file.empty())
@@ -120,7 +93,6 @@ int run(int argc, char** argv) {
     app.add_flag("--print-config", line.print_config, "print the resulting configuration and exit");
     app.add_flag("--quiet", line.quiet, "no progress, only the result");
     if (const auto code = sg::tools::parse(app, std::move(arguments))) return *code;
-    sg::accept_official_names(config);
     const bool resuming = app.count("--resume") > 0;
     if (resuming && line.resume.empty()) throw sg::tools::UsageError("--resume needs a folder");
     if (resuming && app.count("--out") > 0)
@@ -141,7 +113,7 @@ int run(int argc, char** argv) {
                              .stop_after = line.stop_after,
                              .stop = &stop_requested};
     request.run = request.resume       ? std::filesystem::path(line.resume)
-                  : config.out.empty() ? new_run_folder(config.dataset)
+                  : config.out.empty() ? new_run_folder(config)
                                        : std::filesystem::path(config.out);
     request.config.out = request.run.string();
     sg::tools::TrainDisplay display(config, line.quiet);

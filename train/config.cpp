@@ -2,38 +2,48 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
+
+#include <fmt/ranges.h>
 
 namespace sg {
 
 std::vector<ConfigOption> config_options(TrainConfig& c) {
     return {
-        {"Data", "dataset", "synth, synth-expressions (built-in faces), celeba or folders",
-         &c.dataset},
-        {"Data",
-         "data",
-         "image directory (celeba) or root of the class folders",
-         &c.data,
-         {"celeba-image-dir", "rafd-image-dir"}},
+        {"Data", "data",
+         "data set, KIND:PLACE[,KEY=VALUE...]; several teach one network. Kinds: synth:attributes, "
+         "synth:expressions (built-in faces), celeba, folders, rafd, csv, pack. Keys: name, "
+         "labels, "
+         "crop, test, attr, align, partition, angles",
+         &c.data},
         {"Data", "attr-path", "celeba: the attribute file; default: found beside the images",
          &c.attr_path},
+        {"Data", "test-dir", "held-out images, of the same kind as --data", &c.test_dir},
         {"Data", "selected-attrs", "celeba: attributes to learn", &c.selected_attrs},
         {"Data", "image-size", "N or HEIGHTxWIDTH, in pixels", &c.image_size},
-        {"Data",
-         "crop-size",
-         "centre crop before resizing; 0: none; -1: 178 for celeba",
-         &c.crop_size,
-         {"celeba-crop-size", "rafd-crop-size"}},
+        {"Data", "crop-size",
+         "centre crop before resizing; 0: none; -1: 178 for celeba, 256 for rafd, else none",
+         &c.crop_size},
         {"Data", "synth-count", "faces in the built-in data set", &c.synth_count},
         {"Data", "test-count",
          "held-out images, unless the data marks its own; -1: 2000, at most a tenth",
          &c.test_count},
         {"Data", "flip", "mirror half of the images", &c.flip},
+        {"Data", "balance", "draw rare labels as often as frequent ones", &c.balance},
+        {"Data", "packs",
+         "decoded images on disk: auto (a cache folder), off, or a folder for them", &c.packs},
+        {"Data", "resident", "packed images in the GPU's memory: auto (if they fit), on or off",
+         &c.resident},
         {"Data", "num-workers", "loading threads", &c.num_workers},
         {"Data", "cache-mb", "keep decoded images in memory if they fit", &c.cache_mb},
         {"Model", "g-conv-dim", "channels after G's first layer", &c.g_conv_dim},
         {"Model", "d-conv-dim", "channels after D's first layer", &c.d_conv_dim},
         {"Model", "g-repeat-num", "residual blocks in G", &c.g_repeat_num},
         {"Model", "d-repeat-num", "strided layers in D", &c.d_repeat_num},
+        {"Model", "upsample",
+         "G's way up: deconv (transposed convolution, the paper's) or resize (nearest, then a "
+         "convolution)",
+         &c.upsample},
         {"Losses", "gan", "wgan-gp, vanilla (Eq. 1) or vanilla-saturating", &c.gan},
         {"Losses", "lambda-cls", "weight of the classification loss", &c.lambda_cls},
         {"Losses", "lambda-rec", "weight of the reconstruction loss", &c.lambda_rec},
@@ -45,6 +55,11 @@ std::vector<ConfigOption> config_options(TrainConfig& c) {
         {"Training", "g-lr", "learning rate of G", &c.g_lr},
         {"Training", "d-lr", "learning rate of D", &c.d_lr},
         {"Training", "n-critic", "D steps per G step", &c.n_critic},
+        {"Training", "joint-iteration",
+         "several data sets: an iteration takes a batch of all (official), or of one in turn",
+         &c.joint_iteration},
+        {"Training", "ema",
+         "also keep an average of G's weights with this decay, e.g. 0.999; 0: no", &c.ema},
         {"Training", "beta1", "Adam", &c.beta1},
         {"Training", "beta2", "Adam", &c.beta2},
         {"Training", "lr-schedule", "paper (linear to 0) or official (hardly decays)",
@@ -88,17 +103,19 @@ void validate(const TrainConfig& c) {
     const auto at_least = [](const char* name, double value, double least) {
         require(value >= least, "config", "{} is {}, expected at least {}", name, value, least);
     };
-    const bool known = c.dataset == "synth" || c.dataset == "synth-expressions" ||
-                       c.dataset == "celeba" || c.dataset == "folders";
-    require(known, "config",
-            "dataset '{}' is unknown, expected synth, synth-expressions, celeba or folders",
-            c.dataset);
-    require(!c.dataset.starts_with("synth") ? !c.data.empty() : true, "config",
-            "dataset {} needs --data DIRECTORY", c.dataset);
-    require(c.lr_schedule == "paper" || c.lr_schedule == "official", "config",
-            "lr-schedule '{}' is unknown, expected paper or official", c.lr_schedule);
-    require(c.precision == "f32" || c.precision == "tf32" || c.precision == "bf16", "config",
-            "precision '{}' is unknown, expected f32, tf32 or bf16", c.precision);
+    const auto one_of = [](const char* name, const std::string& value,
+                           const std::vector<std::string>& known) {
+        require(std::find(known.begin(), known.end(), value) != known.end(), "config",
+                "{} '{}' is unknown, expected one of: {}", name, value, fmt::join(known, ", "));
+    };
+    data_sources(c);
+    one_of("lr-schedule", c.lr_schedule, {"paper", "official"});
+    one_of("precision", c.precision, {"f32", "tf32", "bf16"});
+    one_of("joint-iteration", c.joint_iteration, {"all", "one"});
+    one_of("resident", c.resident, {"auto", "on", "off"});
+    one_of("upsample", c.upsample, {"deconv", "resize"});
+    require(c.ema >= 0 && c.ema < 1, "config", "ema is {}, expected a decay in [0, 1)", c.ema);
+    require(!c.packs.empty(), "config", "packs is empty, expected auto, off or a folder");
     conv_policy_from_string(c.conv);
     parse_image_size(c.image_size);
     gan_loss_from_string(c.gan);
@@ -136,13 +153,41 @@ void validate(const TrainConfig& c) {
     at_least("test-count", c.test_count, -1);
 }
 
-void accept_official_names(TrainConfig& c) {
-    if (c.dataset == "CelebA") c.dataset = "celeba";
-    if (c.dataset == "RaFD") c.dataset = "folders";
+namespace {
+
+/// Every kind has labels, a crop and a name of its own; the run's settings stand in for them.
+DataSource complete(DataSource source, const TrainConfig& c) {
+    const bool celeba = source.kind == "celeba";
+    if (source.crop < 0) source.crop = c.crop_size;
+    if (source.crop < 0) source.crop = celeba ? 178 : source.kind == "rafd" ? 256 : 0;
+    if (celeba && source.attr.empty()) source.attr = c.attr_path;
+    if (celeba && source.labels.empty()) source.labels = c.selected_attrs;
+    if (source.test.empty()) source.test = c.test_dir;
+    if (source.name.empty())
+        source.name = source.kind != "synth"          ? source.kind
+                      : source.place == "expressions" ? "synth-expressions"
+                                                      : "synth";
+    return source;
 }
 
-int effective_crop(const TrainConfig& c) {
-    return c.crop_size >= 0 ? c.crop_size : c.dataset == "celeba" ? 178 : 0;
+}  // namespace
+
+std::vector<DataSource> data_sources(const TrainConfig& c) {
+    require(!c.data.empty(), "config", "there is no data set, expected --data KIND:PLACE");
+    require(c.test_dir.empty() || c.data.size() == 1, "config",
+            "test-dir cannot belong to {} data sets; write test= behind the one it belongs to",
+            c.data.size());
+    std::vector<DataSource> sources;
+    std::set<std::string> names;
+    for (const std::string& text : c.data) {
+        DataSource source = parse_data_source(text);
+        if (source.kind.empty()) source.kind = kind_of_place(source.place);
+        sources.push_back(complete(std::move(source), c));
+        if (!names.insert(sources.back().name).second)
+            throw Error("config", fmt::format("two data sets are called '{}'", sources.back().name),
+                        "name them, e.g. --data folders:DIR,name=expressions");
+    }
+    return sources;
 }
 
 int effective_decay(const TrainConfig& c) {
@@ -165,6 +210,7 @@ LoaderOptions loader_options(const TrainConfig& c) {
             .size = parse_image_size(c.image_size),
             .seed = uint64_t(c.seed),
             .flip = c.flip,
+            .balance = c.balance,
             .threads = c.num_workers,
             .prefetch = 4,
             .cache_bytes = int64_t(c.cache_mb) << 20};

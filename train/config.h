@@ -7,6 +7,7 @@
 
 #include "model/losses.h"
 #include "train/data/loader.h"
+#include "train/data/source.h"
 
 namespace sg {
 
@@ -14,9 +15,9 @@ namespace sg {
 /// official code. Built-in defaults < configuration file < command line.
 struct TrainConfig {
     // data
-    std::string dataset = "synth";  ///< synth, synth-expressions, celeba, folders
-    std::string data;               ///< image directory (celeba), root (folders)
-    std::string attr_path;          ///< celeba's attribute file
+    std::vector<std::string> data = {"synth"};  ///< data sets (data/source.h), at least one
+    std::string attr_path;                      ///< celeba's attribute file
+    std::string test_dir;                       ///< held-out images, of the only data set
     std::vector<std::string> selected_attrs = {"Black_Hair", "Blond_Hair", "Brown_Hair", "Male",
                                                "Young"};
     std::string image_size = "128";  ///< "128" or HEIGHTxWIDTH
@@ -25,10 +26,16 @@ struct TrainConfig {
     int test_count = -1;             ///< held-out images, if the data marks none itself; -1: 2000,
                                      ///< but at most a tenth
     bool flip = true;
+    bool balance = false;  ///< draw rare labels as often as frequent ones
+    std::string packs =
+        "auto";  ///< decoded images on disk: auto (a cache folder), off, or a folder
+    std::string resident =
+        "auto";           ///< packed images in a GPU's memory: auto (if they fit), on, off
     int num_workers = 2;  ///< loading threads
     int cache_mb = 1024;  ///< decoded images kept in memory, if all fit
     // model
     int g_conv_dim = 64, d_conv_dim = 64, g_repeat_num = 6, d_repeat_num = 6;
+    std::string upsample = "deconv";  ///< G's way up: deconv (transposed convolution) or resize
     // losses
     std::string gan = "wgan-gp";
     double lambda_cls = 1, lambda_rec = 10, lambda_gp = 10;
@@ -38,8 +45,10 @@ struct TrainConfig {
     int num_iters_decay = -1;  ///< -1: half of num_iters
     double g_lr = 1e-4, d_lr = 1e-4, beta1 = 0.5, beta2 = 0.999;
     int n_critic = 5;
-    std::string lr_schedule = "paper";  ///< paper: linear to 0; official: hardly decays
-    int lr_update_step = 1000;          ///< official schedule only
+    std::string joint_iteration = "all";  ///< several data sets: a batch of all, or of one in turn
+    double ema = 0;                       ///< decay of the average of G's weights; 0: none
+    std::string lr_schedule = "paper";    ///< paper: linear to 0; official: hardly decays
+    int lr_update_step = 1000;            ///< official schedule only
     int seed = 1;
     // run
     std::string device = "auto", precision = "f32", conv = "auto";
@@ -62,8 +71,9 @@ struct ConfigOption {
 };
 std::vector<ConfigOption> config_options(TrainConfig& config);
 
-/// The official code's data set names: CelebA is celeba, RaFD (class folders) is folders.
-void accept_official_names(TrainConfig& config);
+/// The data sets of a run: `data` with the defaults filled in that the other settings and the kinds
+/// give. Throws Error if two have one name, or a setting fits none of them.
+std::vector<DataSource> data_sources(const TrainConfig& config);
 
 /// Overwrites what the TOML file sets. Throws Error naming file, key and the expected type; an
 /// unknown key is an Error too.
@@ -77,8 +87,6 @@ std::string to_json(const TrainConfig& config);
 std::string describe_changes(const std::string& before, const std::string& after);
 bool is_utf8(const std::string& text);
 
-/// The centre crop that a configuration means, 0 for none.
-int effective_crop(const TrainConfig& config);
 /// The number of iterations with falling learning rate.
 int effective_decay(const TrainConfig& config);
 /// The number of held-out images for a data set of `size`.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "train/config.h"
@@ -7,16 +9,23 @@
 
 namespace sg {
 
-/// Opens the data set that a configuration names.
-std::unique_ptr<Dataset> open_dataset(const TrainConfig& config);
-
-/// Finds out what lies at `path` (an attribute file beside images: celeba; else class folders) and
-/// opens it, decoding every image. For `sg_data validate`.
-struct DetectOptions {
-    std::string path, attr_path;
-    std::vector<std::string> attributes;  ///< celeba; empty: all
-    int crop = 178;
+struct OpenOptions {
+    ImageSize size = {};                     ///< of the images in packs
+    std::filesystem::path pack_folder = {};  ///< where packs are built and reused; empty: no packs
+    int synth_count = 20000;                 ///< built-in faces
+    uint64_t seed = 1;                       ///< of built-in faces and of splits by person
+    int threads = 0;                         ///< for scanning and packing, 0 = one per core
+    bool verify_all = false;                 ///< decode every file now, however many there are
+    /// Told what takes long and what the user should know, one line each; may be empty.
+    std::function<void(const std::string& line)> say = {};
 };
-std::unique_ptr<Dataset> detect_dataset(const DetectOptions& options);
+
+/// Opens what a complete source (data_sources) names. Throws Error.
+std::unique_ptr<Dataset> open_dataset(const DataSource& source, const OpenOptions& options);
+
+/// All data sets of a configuration. `cache` is where packs = "auto" puts them; empty: nowhere.
+std::vector<std::unique_ptr<Dataset>> open_datasets(
+    const TrainConfig& config, const std::filesystem::path& cache,
+    const std::function<void(const std::string& line)>& say);
 
 }  // namespace sg

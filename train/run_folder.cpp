@@ -98,7 +98,7 @@ CheckpointInfo checkpoint_info(const TrainConfig& config, const StarGan& model, 
             .d_updates = model.d_updates,
             .seed = uint64_t(config.seed),
             .settings = to_json(config),
-            .crop_size = effective_crop(config),
+            .crop_size = data_sources(config).front().crop,
             .last_g = last_g};
 }
 

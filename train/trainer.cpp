@@ -23,7 +23,7 @@ class Run {
           observer_(observer),
           read_every_(read_every),
           size_(parse_image_size(config_.image_size)),
-          data_(open_dataset(config_)),
+          data_(std::move(open_datasets(config_, {}, {}).front())),
           split_(make_split(*data_, effective_test_count(config_, data_->size()),
                             uint64_t(config_.seed))),
           loss_(loss_config(config_)) {

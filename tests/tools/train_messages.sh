@@ -7,7 +7,7 @@ tiny() { expect_failure 1 "${@:1:$#-2}" -- "$BIN/sg_train" "${TINY[@]}" --num-it
 tiny "multiple of 8" "32 or 40 would work" --image-size 36
 tiny "neither N nor HEIGHTxWIDTH" --image-size 32y32
 tiny "batch-size is 1" "2 or more" --batch-size 1
-tiny "dataset 'mnist' is unknown" "celeba" --dataset mnist
+expect_failure 2 "dataset 'mnist' is unknown" "celeba" -- "$BIN/sg_train" --dataset mnist
 tiny "'lsgan' is unknown" "wgan-gp" --gan lsgan
 tiny "precision 'f16' is unknown" "bf16" --precision f16
 tiny "'abacus' is unknown, expected auto, cpu, cuda, cuda:NUMBER or sim" --device abacus
@@ -24,7 +24,7 @@ tiny "beta1 is 1" --beta1 1
 tiny "num-iters-decay is 11" --num-iters-decay 11
 tiny "do not fill a batch of 4" "hold out fewer" --synth-count 4
 expect_failure 2 "--bogus" -- "$BIN/sg_train" --bogus 3
-expect_failure 1 "needs --data" -- "$BIN/sg_train" --dataset celeba
+expect_failure 2 "needs --data" -- "$BIN/sg_train" --dataset celeba
 expect_failure 1 "not-there" -- "$BIN/sg_train" --dataset folders --data not-there
 expect_failure 1 "no readable checkpoint" -- bash -c \
     "mkdir -p empty && '$BIN/sg_train' --print-config > empty/config.toml && \

@@ -9,10 +9,12 @@
 
 #include "kernels/common/error.h"
 #include "train/data/attr_file.h"
-#include "train/data/file_dataset.h"
 #include "train/data/files.h"
 
 namespace sg {
+
+namespace fs = std::filesystem;
+
 namespace {
 
 constexpr const char* kOperation = "celeba";
@@ -45,12 +47,30 @@ std::vector<size_t> select_columns(const CelebaOptions& options, const AttrTable
                 "names must agree, extension included");
 }
 
+std::string attribute_file_in(const fs::path& folder) {
+    for (const char* name : {"list_attr_celeba.txt", "list_attr_celeba.csv"})
+        if (fs::exists(folder / name)) return (folder / name).string();
+    return {};
+}
 }  // namespace
 
-std::unique_ptr<Dataset> open_celeba(const CelebaOptions& options) {
+CelebaPaths find_celeba(const std::string& path, const std::string& attr) {
+    CelebaPaths found{path, attr};
+    if (found.attributes.empty()) found.attributes = attribute_file_in(path);
+    if (found.attributes.empty()) found.attributes = attribute_file_in(fs::absolute(path) / "..");
+    for (const char* name : {"images", "img_align_celeba", "CelebA_nocrop/images"})
+        if (attr.empty() && fs::is_directory(fs::path(path) / name)) {
+            found.images = (fs::path(path) / name).string();
+            break;
+        }
+    return found;
+}
+
+FileList list_celeba(const CelebaOptions& options) {
     AttrTable table = read_attr_file(options.attr_path);
     FileList list;
     list.root = options.image_dir;
+    list.crop = options.crop;
     list.group = {options.name, LabelKind::multi_label, {}};
     const std::vector<size_t> columns = select_columns(options, table);
     for (const size_t column : columns) list.group.names.push_back(table.names[column]);
@@ -65,8 +85,8 @@ std::unique_ptr<Dataset> open_celeba(const CelebaOptions& options) {
     }
     if (list.names.empty()) refuse_no_match(options, table, found);
 
-    DataSummary summary;
-    const std::filesystem::path attr_path(options.attr_path);
+    DataSummary& summary = list.summary;
+    const fs::path attr_path(options.attr_path);
     summary.source =
         fmt::format("celeba {} ({})", options.image_dir, attr_path.filename().string());
     summary.rows_without_image = int64_t(table.files.size() - list.names.size());
@@ -74,8 +94,7 @@ std::unique_ptr<Dataset> open_celeba(const CelebaOptions& options) {
     summary.skipped_other = found.other;
     summary.notes = std::move(table.notes);
     summary.notes.insert(summary.notes.end(), found.notes.begin(), found.notes.end());
-    return make_file_dataset(std::move(list), std::move(summary),
-                             {options.crop, options.verify_all, options.threads});
+    return list;
 }
 
 }  // namespace sg

@@ -17,17 +17,12 @@ namespace {
 constexpr const char* kOperation = "data set";
 constexpr size_t kNamedFiles = 10;  // a longer list would bury the rest of the summary
 
-std::string join_path(const std::string& root, const std::string& name) {
-    return root.ends_with('/') ? root + name : root + "/" + name;
-}
-
 class FileDataset final : public Dataset {
   public:
-    FileDataset(FileList list, DataSummary summary, int crop)
-        : list_(std::move(list)), summary_(std::move(summary)), crop_(crop) {}
+    explicit FileDataset(FileList list) : list_(std::move(list)) {}
 
     const LabelGroup& label_group() const override { return list_.group; }
-    const DataSummary& summary() const override { return summary_; }
+    const DataSummary& summary() const override { return list_.summary; }
     int64_t size() const override { return int64_t(list_.names.size()); }
 
     std::string item_name(int64_t index) const override { return list_.names[check(index)]; }
@@ -40,8 +35,7 @@ class FileDataset final : public Dataset {
     }
 
     void read_image(int64_t index, ImageSize size, std::span<uint8_t> pixels) const override {
-        const Image file = read_image_file(join_path(list_.root, list_.names[check(index)]));
-        const Image image = preprocess(file, crop_, size);
+        const Image image = read_item(list_, check(index), size);
         require(pixels.size() == image.pixels.size(), kOperation,
                 "{} bytes given for {}x{} RGB pixels", pixels.size(), size.width, size.height);
         std::copy(image.pixels.begin(), image.pixels.end(), pixels.begin());
@@ -63,8 +57,6 @@ class FileDataset final : public Dataset {
     }
 
     FileList list_;
-    DataSummary summary_;
-    int crop_;
 };
 
 struct Finding {
@@ -89,7 +81,7 @@ std::vector<Finding> inspect_all(const FileList& list, const FileScanOptions& op
     std::atomic<size_t> next{0};
     const auto work = [&] {
         for (size_t i = next++; i < findings.size(); i = next++) {
-            findings[i] = inspect(join_path(list.root, list.names[i]), options.verify_all);
+            findings[i] = inspect(item_path(list, i), options.verify_all);
         }
     };
     const int cores = int(std::max(1u, std::thread::hardware_concurrency()));
@@ -134,8 +126,8 @@ void note_faulty(const std::vector<Finding>& findings, DataSummary& summary) {
     }
 }
 
-void measure(const FileList& list, const std::vector<Finding>& good, int crop,
-             DataSummary& summary) {
+void measure(FileList& list, const std::vector<Finding>& good) {
+    DataSummary& summary = list.summary;
     const size_t dim = list.group.names.size();
     summary.images = int64_t(good.size());
     summary.label_counts.assign(dim, 0);
@@ -147,35 +139,43 @@ void measure(const FileList& list, const std::vector<Finding>& good, int crop,
         summary.max_height = std::max(summary.max_height, height);
         summary.min_width = i == 0 ? width : std::min(summary.min_width, width);
         summary.max_width = std::max(summary.max_width, width);
-        small += std::min(height, width) < crop;
+        small += std::min(height, width) < list.crop;
     }
     if (small == 0) return;
     summary.notes.push_back(
         fmt::format("{} of {} images are smaller than the crop of {} pixels: "
                     "their largest centred rectangle is used",
-                    small, good.size(), crop));
+                    small, good.size(), list.crop));
 }
 
-void check_list(const FileList& list, const FileScanOptions& options) {
+void check_list(const FileList& list) {
     const size_t count = list.names.size(), dim = list.group.names.size();
     require(list.labels.size() == count * dim, kOperation, "{} label values given for {} x {}",
             list.labels.size(), count, dim);
     require(list.held_out.empty() || list.held_out.size() == count, kOperation,
             "{} test marks given for {} files", list.held_out.size(), count);
-    require(options.crop >= 0, kOperation, "crop is {} pixels, expected 0 (none) or more",
-            options.crop);
+    require(list.crop >= 0, kOperation, "crop is {} pixels, expected 0 (none) or more", list.crop);
 }
 
 }  // namespace
 
-std::unique_ptr<Dataset> make_file_dataset(FileList list, DataSummary summary,
-                                           const FileScanOptions& options) {
-    check_list(list, options);
+std::string item_path(const FileList& list, size_t item) {
+    const std::string& name = list.names[item];
+    if (name.starts_with('/')) return name;
+    return list.root.ends_with('/') ? list.root + name : list.root + "/" + name;
+}
+
+Image read_item(const FileList& list, size_t item, ImageSize size) {
+    return preprocess(read_image_file(item_path(list, item)), list.crop, size);
+}
+
+std::unique_ptr<Dataset> make_file_dataset(FileList list, const FileScanOptions& options) {
+    check_list(list);
     std::vector<Finding> findings = inspect_all(list, options);
-    note_faulty(findings, summary);
+    note_faulty(findings, list.summary);
     drop_faulty(list, findings);
-    measure(list, findings, options.crop, summary);
-    return std::make_unique<FileDataset>(std::move(list), std::move(summary), options.crop);
+    measure(list, findings);
+    return std::make_unique<FileDataset>(std::move(list));
 }
 
 }  // namespace sg

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "train/data/dataset.h"
+#include "train/data/image_io.h"
 
 namespace sg {
 
@@ -13,21 +14,26 @@ namespace sg {
 struct FileList {
     std::string root;  ///< directory that `names` are relative to
     LabelGroup group;
-    std::vector<std::string> names;  ///< item names, in item order
+    std::vector<std::string> names;  ///< item names, in item order; an absolute one stays as it is
     std::vector<uint8_t> labels;     ///< names.size() x group.dim(), 0/1
     std::vector<uint8_t> held_out;   ///< per item: 1 = test; empty if the layout marks none
+    int crop = 0;                    ///< centre crop in pixels before resizing, 0 = none
+    DataSummary summary;             ///< what was found and left out while listing
 };
 
+/// Where the file of an item is.
+std::string item_path(const FileList& list, size_t item);
+/// Decodes, crops and resizes an item. Throws Error naming the file.
+Image read_item(const FileList& list, size_t item, ImageSize size);
+
 struct FileScanOptions {
-    int crop = 0;             ///< centre crop in pixels before resizing, 0 = none
     bool verify_all = false;  ///< decode every file; else only the headers are read
     int threads = 0;          ///< scanning threads, 0 = one per core
 };
 
 /// Opens every file once, in parallel. Files that fail are dropped, counted in skipped_corrupt and
-/// named in the notes. `summary` brings what the caller counted; images, label_counts, sizes and
-/// notes are filled in. A file that fails later makes read_image throw.
-std::unique_ptr<Dataset> make_file_dataset(FileList list, DataSummary summary,
-                                           const FileScanOptions& options);
+/// named in the notes. The summary's images, label_counts, sizes and notes are filled in. A file
+/// that fails later makes read_image throw.
+std::unique_ptr<Dataset> make_file_dataset(FileList list, const FileScanOptions& options);
 
 }  // namespace sg

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "kernels/common/error.h"
-#include "train/data/file_dataset.h"
 #include "train/data/files.h"
 
 namespace sg {
@@ -26,31 +25,31 @@ class Reader {
   public:
     explicit Reader(const FolderOptions& options) : options_(options) {
         list_.root = options.root;
+        list_.crop = options.crop;
         list_.group = {options.name, LabelKind::one_hot, {}};
     }
 
-    std::unique_ptr<Dataset> open() {
+    FileList list() {
         const std::vector<std::string> top = list_directories(kOperation, options_.root);
         const bool split = contains(top, "train");
         list_.group.names =
             split ? list_directories(kOperation, below(options_.root, "train")) : top;
         if (list_.group.names.empty()) refuse_no_class(split ? "train" : "");
-        summary_.source = fmt::format("folders {}", options_.root);
+        list_.summary.source = fmt::format("folders {}", options_.root);
         add_part(split ? "train/" : "", false);
         if (split) {
-            summary_.source += " (train";
+            list_.summary.source += " (train";
             for (const char* part : {"test", "val"}) {
                 if (held_out_.empty() && contains(top, part)) held_out_ = part;
             }
             if (!held_out_.empty()) {
                 check_test_classes();
                 add_part(held_out_ + "/", true);
-                summary_.source += "/, " + held_out_;
+                list_.summary.source += "/, " + held_out_;
             }
-            summary_.source += "/)";
+            list_.summary.source += "/)";
         }
-        return make_file_dataset(std::move(list_), std::move(summary_),
-                                 {options_.crop, options_.verify_all, options_.threads});
+        return std::move(list_);
     }
 
   private:
@@ -78,7 +77,7 @@ class Reader {
     void add_part(const std::string& prefix, bool held_out) {
         const auto& classes = list_.group.names;
         FoundFiles found = find_images(kOperation, options_.root + "/" + prefix);
-        summary_.skipped_other += found.other;
+        list_.summary.skipped_other += found.other;
         int64_t loose = 0;
         for (const std::string& image : found.images) {
             const size_t slash = image.find('/');
@@ -91,10 +90,10 @@ class Reader {
             list_.held_out.push_back(held_out);
             for (const std::string& known : classes) list_.labels.push_back(known == name);
         }
-        auto& notes = summary_.notes;
+        auto& notes = list_.summary.notes;
         notes.insert(notes.end(), found.notes.begin(), found.notes.end());
         if (loose == 0) return;
-        summary_.skipped_other += loose;
+        list_.summary.skipped_other += loose;
         notes.push_back(fmt::format("{} images in {} lie in no class folder and are left out",
                                     loose, options_.root + "/" + prefix));
     }
@@ -102,13 +101,12 @@ class Reader {
     const FolderOptions& options_;
     std::string held_out_;
     FileList list_;
-    DataSummary summary_;
 };
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_folders(const FolderOptions& options) {
-    return Reader(options).open();
+FileList list_folders(const FolderOptions& options) {
+    return Reader(options).list();
 }
 
 }  // namespace sg

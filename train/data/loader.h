@@ -22,6 +22,7 @@ struct LoaderOptions {
     ImageSize size;
     uint64_t seed = 0;
     bool flip = true;                        ///< ask for a mirror image with probability 1/2
+    bool balance = false;                    ///< draw rare labels as often as frequent ones
     int threads = 2;                         ///< decoding threads
     int prefetch = 4;                        ///< batches prepared ahead
     int64_t cache_bytes = int64_t{1} << 30;  ///< decoded images kept in memory if all of them fit
