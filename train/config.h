@@ -83,6 +83,9 @@ std::string to_toml(const TrainConfig& config);
 /// The same as JSON, without what does not influence the result (device folders, threads, logging):
 /// stored in checkpoints, compared on resume.
 std::string to_json(const TrainConfig& config);
+/// The configuration that to_json described; what it leaves out is as built in. Throws Error for text
+/// that is no such description.
+TrainConfig config_from_json(const std::string& text);
 /// "g_lr: 0.0001 -> 0.0002, ..." for two results of to_json; empty if they say the same.
 std::string describe_changes(const std::string& before, const std::string& after);
 bool is_utf8(const std::string& text);

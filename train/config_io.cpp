@@ -131,6 +131,21 @@ std::string to_json(const TrainConfig& config) {
     return json.dump();
 }
 
+TrainConfig config_from_json(const std::string& text) {
+    TrainConfig config;
+    try {
+        const auto json = nlohmann::json::parse(text);
+        for (const ConfigOption& option : config_options(config)) {
+            const auto found = json.find(key_of(option.name));
+            if (found == json.end()) continue;
+            std::visit([&](auto* value) { found->get_to(*value); }, option.target);
+        }
+    } catch (const nlohmann::json::exception& error) {
+        throw Error("config", fmt::format("settings cannot be read: {}", error.what()));
+    }
+    return config;
+}
+
 std::string describe_changes(const std::string& before, const std::string& after) {
     const auto a = nlohmann::json::parse(before, nullptr, false);
     const auto b = nlohmann::json::parse(after);
