@@ -69,6 +69,28 @@ int LabelLayout::offset(int group) const {
     return dim;
 }
 
+LabelLayout::Place LabelLayout::find(const std::string& name) const {
+    std::vector<Place> found;
+    std::vector<std::string> full_names, known;
+    for (int g = 0; g < int(groups.size()); ++g)
+        for (int i = 0; i < groups[g].dim(); ++i) {
+            const std::string& label = groups[g].names[i];
+            const std::string full = groups[g].name + "." + label;
+            if (name == full) return {g, i};
+            known.push_back(groups.size() > 1 ? full : label);
+            if (name != label) continue;
+            found.push_back({g, i});
+            full_names.push_back(full);
+        }
+    if (found.empty())
+        throw Error("labels", fmt::format("there is no label '{}'", name),
+                    fmt::format("known labels: {}", fmt::join(known, ", ")));
+    if (found.size() > 1)
+        throw Error("labels", fmt::format("{} data sets have a label '{}'", found.size(), name),
+                    fmt::format("say which: {}", fmt::join(full_names, " or ")));
+    return found.front();
+}
+
 void LabelLayout::unify(int group, const float* labels, float* out) const {
     const int begin = offset(group);
     std::fill(out, out + label_dim(), 0.0f);

@@ -37,6 +37,12 @@ struct LabelLayout {
     int class_dim() const;  ///< sum of the groups' dims: D's logits
     int label_dim() const;  ///< class_dim, plus n mask entries if n > 1: G's label channels
     int offset(int group) const;
+    struct Place {
+        int group, label;
+    };
+    /// The label called `name`, or GROUP.LABEL. Throws Error listing the known ones if there is
+    /// none, and the full names if several groups have it.
+    Place find(const std::string& name) const;
     /// Embeds a group's own labels (dim() floats) into a full label vector: other groups zero,
     /// mask set. `out` has label_dim() floats.
     void unify(int group, const float* labels, float* out) const;

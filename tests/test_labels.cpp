@@ -68,3 +68,25 @@ TEST_CASE("two groups get zeros for the other and a mask", "[labels]") {
     CHECK(out == std::vector<float>{0, 0, 0, 0, 0, 0, 0, 1, 0, 1, -7});
     CHECK_THROWS_WITH(layout.offset(2), "labels: group 2 is outside the layout of 2 groups");
 }
+
+TEST_CASE("a label is found by its name, or by its group's and its own", "[labels]") {
+    const auto where = [](const LabelLayout& layout, const std::string& name) {
+        const auto [group, label] = layout.find(name);
+        return std::pair(group, label);
+    };
+    const LabelLayout one{{rafd()}};
+    CHECK(where(one, "happy") == std::pair(0, 1));
+    CHECK(where(one, "rafd.happy") == std::pair(0, 1));
+    CHECK_THROWS_WITH(one.find("bored"),
+                      "labels: there is no label 'bored' (hint: known labels: angry, happy, sad)");
+    LabelGroup more{"more", LabelKind::multi_label, {"Smiling", "happy"}};
+    const LabelLayout three{{celeba(), rafd(), more}};
+    CHECK(where(three, "sad") == std::pair(1, 2));
+    CHECK(where(three, "Smiling") == std::pair(2, 0));
+    CHECK(where(three, "rafd.happy") == std::pair(1, 1));
+    CHECK(where(three, "more.happy") == std::pair(2, 1));
+    CHECK_THROWS_WITH(three.find("happy"),
+                      "labels: 2 data sets have a label 'happy' (hint: say which: rafd.happy or "
+                      "more.happy)");
+    CHECK_THROWS_WITH(three.find("celeba.happy"), Catch::Contains("celeba.Male, celeba.Young"));
+}

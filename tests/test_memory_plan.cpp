@@ -27,7 +27,7 @@ size_t used_bytes(Device& device, const PlannedRun& run) {
     initialise(model, 1);
     const TrainingBatch batch = random_batch(device, run.model, run.precision, 0, run.batch, 5);
     StepLog log(model, run.batch, run.log_rows);
-    log.begin(1, 1e-4, 1e-4);
+    log.begin(1, 0, 1e-4, 1e-4);
     {
         const DiscriminatorStep d = reference_d_step(model, run.loss, batch);
         log.add(d, batch);

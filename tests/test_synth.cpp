@@ -248,3 +248,39 @@ TEST_CASE("synth dataset: what cannot be drawn is refused") {
     CHECK_THROWS_AS(data.item_name(3), Error);
     CHECK_THROWS_AS(SynthDataset(SynthGroup::attributes, 0, 1), Error);
 }
+
+TEST_CASE("synth dataset: some labels of a group make a smaller one") {
+    constexpr int64_t kItems = 900;
+    const SynthDataset few(SynthGroup::expressions, kItems, 3, {"sad", "happy", "angry"}, "moods");
+    CHECK(few.label_group().name == "moods");
+    CHECK(few.label_group().names == std::vector<std::string>{"sad", "happy", "angry"});
+    for (const int64_t count : few.summary().label_counts)
+        CHECK(std::abs(double(count) / kItems - 1. / 3) < 0.07);
+    const std::vector<synth::Expression> shown{synth::Expression::sad, synth::Expression::happy,
+                                               synth::Expression::angry};
+    Picture out(64 * 64 * 3);
+    for (int64_t i = 0; i < 20; ++i) {
+        const auto labels = labels_of(few, i);
+        const auto at = std::find(labels.begin(), labels.end(), 1.0f) - labels.begin();
+        CHECK(few.attributes(i).expression == shown[size_t(at)]);
+        few.render_with_labels(i, std::vector<float>{0, 0, 1}, kSize, out);
+        synth::Attributes angry = few.attributes(i);
+        angry.expression = synth::Expression::angry;
+        CHECK(out == draw(few.identity(i), angry));
+    }
+    // Labels that are not named stay the item's own.
+    const SynthDataset two(SynthGroup::attributes, 20, 3, {"Pale_Skin", "Eyeglasses"});
+    for (int64_t i = 0; i < two.size(); ++i) {
+        synth::Attributes changed = two.attributes(i);
+        CHECK(labels_of(two, i) ==
+              std::vector<float>{float(changed.pale_skin), float(changed.eyeglasses)});
+        changed.pale_skin = false, changed.eyeglasses = true;
+        two.render_with_labels(i, std::vector<float>{0, 1}, kSize, out);
+        CHECK(out == draw(two.identity(i), changed));
+    }
+    CHECK_THROWS_AS(SynthDataset(SynthGroup::expressions, 3, 1, {"happy"}), Error);
+    CHECK_THROWS_AS(SynthDataset(SynthGroup::expressions, 3, 1, {"happy", "bored"}), Error);
+    CHECK_THROWS_AS(SynthDataset(SynthGroup::expressions, 3, 1, {"happy", "happy"}), Error);
+    CHECK_THROWS_AS(SynthDataset(SynthGroup::attributes, 3, 1, {"Black_Hair", "Eyeglasses"}),
+                    Error);
+}

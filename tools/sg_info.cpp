@@ -69,7 +69,7 @@ void print_checkpoint(const std::filesystem::path& given) {
     fmt::print("iteration  {} (G updated {} times, D {})\n", info.iteration, info.g_updates,
                info.d_updates);
     fmt::print("images     {} x {} (height x width), centre crop {}\n", m.height, m.width,
-               info.crop_size);
+               fmt::join(info.crop_sizes, ", "));
     fmt::print("G          {} channels, {} residual blocks\n", m.g_conv_dim, m.g_repeat_num);
     fmt::print("D          {} channels, {} layers\n", m.d_conv_dim, m.d_repeat_num);
     for (const sg::LabelGroup& group : m.labels.groups)

@@ -7,7 +7,7 @@
 #include "tools/official_flags.h"
 #include "tools/tool.h"
 #include "tools/train_display.h"
-#include "train/trainer.h"
+#include "train/pairwise.h"
 
 namespace {
 
@@ -125,7 +125,9 @@ int run(int argc, char** argv) {
                     sg::tools::device_report(*device),
                     reason.empty() ? "" : fmt::format("; no GPU is used: {}", reason),
                     config.precision, config.image_size, config.batch_size, request.run.string()));
-    const sg::TrainResult result = sg::train(*device, request, display.observer());
+    const sg::TrainResult result = config.baseline == "pairwise"
+                                       ? sg::train_pairwise(*device, request, display.observer())
+                                       : sg::train(*device, request, display.observer());
     display.finish();
 
     for (const auto& [what, path] :

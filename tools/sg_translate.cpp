@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include "tools/tool.h"
@@ -16,12 +17,19 @@ int run(int argc, char** argv) {
         ->required();
     app.add_option("--input", request.inputs, "images or folders of images")->required();
     app.add_option("--out", request.out, "folder for the results")->required();
-    app.add_option("--set", request.set,
-                   "a target, e.g. Blond_Hair=1,Eyeglasses=0; repeat for several. Labels that are "
-                   "not named stay as in the input. Without --set: each label in turn")
+    app.add_option(
+           "--set", request.set,
+           "a target, e.g. Blond_Hair=1,Eyeglasses=0 or Blond_Hair=0.5; repeat for several. "
+           "Labels that are not named stay as in the input. Without --set: each label in "
+           "turn")
         ->allow_extra_args(false);
     app.add_option("--from", request.from,
                    "labels of the input, e.g. Black_Hair=1,Young=1; those not named are predicted");
+    app.add_flag("--all", request.all, "one picture per input: itself and all targets");
+    app.add_option("--strip", request.strip,
+                   "one picture per input: in so many steps from its own labels to the target, and "
+                   "on to each next target")
+        ->check(CLI::Range(1, 100));
     app.add_option("--crop", request.crop, "centre crop in pixels first; 0: none")
         ->capture_default_str();
     sg::tools::add_device_options(app, device_options);

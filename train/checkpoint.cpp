@@ -1,7 +1,5 @@
 #include "train/checkpoint.h"
 
-#include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "engine/safetensors.h"
@@ -13,7 +11,7 @@ namespace {
 using json = nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr const char* format_name = "stargan-checkpoint-1";
+constexpr const char* format_name = "stargan-checkpoint-2";
 
 json labels_to_json(const LabelLayout& layout) {
     json groups = json::array();
@@ -46,6 +44,17 @@ ModelConfig model_from_json(const json& j) {
                                    .kind = label_kind_from_string(group.at("kind")),
                                    .names = group.at("labels")});
     return m;
+}
+
+json metrics_to_json(const std::optional<GeneratorMetrics>& g) {
+    if (!g) return nullptr;
+    return {{"fake", g->fake}, {"cls", g->cls}, {"rec", g->rec}, {"accuracy", g->accuracy}};
+}
+
+std::optional<GeneratorMetrics> metrics_from_json(const json& g) {
+    if (g.is_null()) return std::nullopt;
+    return GeneratorMetrics{
+        .fake = g.at("fake"), .cls = g.at("cls"), .rec = g.at("rec"), .accuracy = g.at("accuracy")};
 }
 
 void add_network(SafetensorsWriter& file, const std::string& prefix, const Parameters& p) {
@@ -112,12 +121,10 @@ void save_checkpoint(const fs::path& path, const StarGan& model, const Checkpoin
     SafetensorsWriter file;
     add_network(file, "G.", model.G.parameters());
     add_network(file, "D.", model.D.parameters());
-    json state = {{"iteration", info.iteration},  {"g_updates", model.g_updates},
-                  {"d_updates", model.d_updates}, {"seed", info.seed},
-                  {"crop_size", info.crop_size},  {"last_g", nullptr}};
-    if (const auto& g = info.last_g)
-        state["last_g"] = {
-            {"fake", g->fake}, {"cls", g->cls}, {"rec", g->rec}, {"accuracy", g->accuracy}};
+    json state = {{"iteration", info.iteration},   {"g_updates", model.g_updates},
+                  {"d_updates", model.d_updates},  {"seed", info.seed},
+                  {"crop_sizes", info.crop_sizes}, {"last_g", json::array()}};
+    for (const auto& g : info.last_g) state["last_g"].push_back(metrics_to_json(g));
     const std::string model_text = model_to_json(info.model).dump(), state_text = state.dump();
     file.write(path,
                {{"format", format_name},
@@ -139,12 +146,8 @@ CheckpointInfo parse_info(const SafetensorsReader& file) {
         info.g_updates = state.at("g_updates");
         info.d_updates = state.at("d_updates");
         info.seed = state.at("seed");
-        info.crop_size = state.at("crop_size");
-        if (const json& g = state.at("last_g"); !g.is_null())
-            info.last_g = GeneratorMetrics{.fake = g.at("fake"),
-                                           .cls = g.at("cls"),
-                                           .rec = g.at("rec"),
-                                           .accuracy = g.at("accuracy")};
+        info.crop_sizes = state.at("crop_sizes").get<std::vector<int>>();
+        for (const json& g : state.at("last_g")) info.last_g.push_back(metrics_from_json(g));
     } catch (const json::exception& error) {
         throw Error("checkpoint",
                     fmt::format("{}: damaged metadata: {}", file.path().string(), error.what()));
@@ -157,6 +160,12 @@ CheckpointInfo parse_info(const SafetensorsReader& file) {
 
 CheckpointInfo read_checkpoint_info(const fs::path& path) {
     return parse_info(SafetensorsReader(path));
+}
+
+void require_undamaged_checkpoint(const fs::path& path) {
+    const SafetensorsReader file(path);
+    parse_info(file);
+    require_undamaged(file);
 }
 
 void load_checkpoint(const fs::path& path, StarGan& model, LoadMoments moments) {
@@ -180,65 +189,6 @@ void require_same_model(const fs::path& path, const ModelConfig& in_file,
                 fmt::format("{}{} is {} in the checkpoint, {} wanted",
                             differences.empty() ? "" : "; ", key, value.dump(), b.at(key).dump());
     require(differences.empty(), "checkpoint", "{}: {}", path.string(), differences);
-}
-
-fs::path checkpoint_path(const fs::path& run, int64_t iteration) {
-    return run / "checkpoints" / fmt::format("iteration-{:08}.safetensors", iteration);
-}
-
-namespace {
-
-/// Checkpoint files of a run, latest first.
-std::vector<fs::path> list_checkpoints(const fs::path& run) {
-    std::vector<fs::path> files;
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(run / "checkpoints", error)) {
-        const std::string name = entry.path().filename().string();
-        if (name.starts_with("iteration-") && name.ends_with(".safetensors"))
-            files.push_back(entry.path());
-    }
-    std::sort(files.rbegin(), files.rend());
-    return files;
-}
-
-}  // namespace
-
-std::optional<fs::path> latest_checkpoint(const fs::path& run,
-                                          std::vector<DamagedCheckpoint>* damaged) {
-    for (const fs::path& path : list_checkpoints(run)) {
-        try {
-            const SafetensorsReader file(path);
-            parse_info(file);
-            require_undamaged(file);
-            return path;
-        } catch (const Error& error) {
-            if (damaged) damaged->push_back({path, error.fact()});
-        }
-    }
-    return std::nullopt;
-}
-
-bool holds_a_run(const fs::path& run) {
-    std::error_code error;
-    const auto bytes = fs::file_size(run / "metrics.jsonl", error);
-    return !list_checkpoints(run).empty() || (!error && bytes > 0);
-}
-
-fs::path resolve_checkpoint(const fs::path& file_or_run) {
-    if (!fs::is_directory(file_or_run)) {
-        require(fs::exists(file_or_run), "checkpoint", "{} does not exist", file_or_run.string());
-        return file_or_run;
-    }
-    const auto latest = latest_checkpoint(file_or_run);
-    require(latest.has_value(), "checkpoint", "{} has no readable checkpoint in checkpoints/",
-            file_or_run.string());
-    return *latest;
-}
-
-void prune_checkpoints(const fs::path& run, int keep) {
-    const auto files = list_checkpoints(run);
-    std::error_code ignored;  // an old checkpoint that stays does no harm
-    for (size_t i = size_t(keep); i < files.size(); ++i) fs::remove(files[i], ignored);
 }
 
 }  // namespace sg

@@ -18,9 +18,10 @@ struct CheckpointInfo {
     int64_t iteration = 0;  ///< iterations completed; also the position in the data
     int64_t g_updates = 0, d_updates = 0;
     uint64_t seed = 0;
-    std::string settings;                    ///< JSON of the training configuration (to_json)
-    int crop_size = 0;                       ///< centre crop of the training images; 0: none
-    std::optional<GeneratorMetrics> last_g;  ///< G's last losses, shown until its next step
+    std::string settings = {};         ///< JSON of the training configuration (to_json)
+    std::vector<int> crop_sizes = {};  ///< centre crop per label group; 0: none
+    /// G's last losses per label group, shown until its next step on that data set.
+    std::vector<std::optional<GeneratorMetrics>> last_g = {};
 };
 
 /// Writes atomically (see AtomicFile). The bytes depend on the model and `info` alone.
@@ -29,6 +30,10 @@ void save_checkpoint(const std::filesystem::path& path, const StarGan& model,
 
 /// Metadata only. Throws Error if the file is no checkpoint of this format or is damaged.
 CheckpointInfo read_checkpoint_info(const std::filesystem::path& path);
+
+/// Reads all of it. Throws Error if it is no checkpoint of this format or does not match its
+/// checksum.
+void require_undamaged_checkpoint(const std::filesystem::path& path);
 
 /// Fills a model built from the checkpoint's own configuration. Verifies the data's hash.
 enum class LoadMoments { no, yes };

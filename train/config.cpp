@@ -58,6 +58,8 @@ std::vector<ConfigOption> config_options(TrainConfig& c) {
         {"Training", "joint-iteration",
          "several data sets: an iteration takes a batch of all (official), or of one in turn",
          &c.joint_iteration},
+        {"Training", "baseline",
+         "none, or pairwise: a generator per ordered pair of classes, for comparison", &c.baseline},
         {"Training", "ema",
          "also keep an average of G's weights with this decay, e.g. 0.999; 0: no", &c.ema},
         {"Training", "beta1", "Adam", &c.beta1},
@@ -112,6 +114,7 @@ void validate(const TrainConfig& c) {
     one_of("lr-schedule", c.lr_schedule, {"paper", "official"});
     one_of("precision", c.precision, {"f32", "tf32", "bf16"});
     one_of("joint-iteration", c.joint_iteration, {"all", "one"});
+    one_of("baseline", c.baseline, {"none", "pairwise"});
     one_of("resident", c.resident, {"auto", "on", "off"});
     one_of("upsample", c.upsample, {"deconv", "resize"});
     require(c.ema >= 0 && c.ema < 1, "config", "ema is {}, expected a decay in [0, 1)", c.ema);

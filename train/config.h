@@ -46,6 +46,7 @@ struct TrainConfig {
     double g_lr = 1e-4, d_lr = 1e-4, beta1 = 0.5, beta2 = 0.999;
     int n_critic = 5;
     std::string joint_iteration = "all";  ///< several data sets: a batch of all, or of one in turn
+    std::string baseline = "none";        ///< pairwise: one generator per ordered pair of classes
     double ema = 0;                       ///< decay of the average of G's weights; 0: none
     std::string lr_schedule = "paper";    ///< paper: linear to 0; official: hardly decays
     int lr_update_step = 1000;            ///< official schedule only
@@ -83,8 +84,8 @@ std::string to_toml(const TrainConfig& config);
 /// The same as JSON, without what does not influence the result (device folders, threads, logging):
 /// stored in checkpoints, compared on resume.
 std::string to_json(const TrainConfig& config);
-/// The configuration that to_json described; what it leaves out is as built in. Throws Error for text
-/// that is no such description.
+/// The configuration that to_json described; what it leaves out is as built in. Throws Error for
+/// text that is no such description.
 TrainConfig config_from_json(const std::string& text);
 /// "g_lr: 0.0001 -> 0.0002, ..." for two results of to_json; empty if they say the same.
 std::string describe_changes(const std::string& before, const std::string& after);

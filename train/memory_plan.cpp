@@ -27,14 +27,12 @@ size_t run_iteration(Device& planning, const PlannedRun& run) {
     };
     std::vector<Tensor> grid;  // every face with every target
     if (run.samples > 0) grid.push_back(images(run.samples));
-    for (int64_t i = 0; run.samples > 0 && i < run.model.labels.class_dim(); ++i)
-        grid.push_back(labels(run.samples));
     const TrainingBatch batch{.x_real = images(run.batch),
                               .c_org = labels(run.batch),
                               .c_trg = labels(run.batch),
                               .alpha = Tensor::empty(planning, {run.batch}, master)};
     StepLog log(model, run.batch, run.log_rows);
-    log.begin(1, 0, 0);
+    log.begin(1, 0, 0, 0);
     const auto take = [&](const auto& step) {
         log.add(step, batch);
         apply(model, step, 0, {}, log.halted());

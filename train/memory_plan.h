@@ -15,9 +15,9 @@ struct PlannedRun {
     ModelConfig model;
     Precision precision = Precision::f32;
     int batch = 16;
-    int samples = 0;  ///< faces of the sample grid, which stay on the device
+    int samples = 0;  ///< faces of the sample grid (of all data sets), which stay on the device
     LossConfig loss = {};
-    int64_t log_rows = 10;  ///< iterations whose losses wait on the device
+    int64_t log_rows = 10;  ///< D steps whose losses wait on the device
 };
 
 struct TrainingPlan {

@@ -10,11 +10,12 @@
 namespace sg {
 
 std::string to_json_line(const Metrics& m) {
-    nlohmann::ordered_json json = {{"iteration", m.iteration},
-                                   {"D/loss_real", m.d_real},
-                                   {"D/loss_fake", m.d_fake},
-                                   {"D/loss_cls", m.d_cls},
-                                   {"D/loss_gp", m.d_gp}};
+    nlohmann::ordered_json json = {{"iteration", m.iteration}};
+    if (!m.data.empty()) json["data"] = m.data;
+    json["D/loss_real"] = m.d_real;
+    json["D/loss_fake"] = m.d_fake;
+    json["D/loss_cls"] = m.d_cls;
+    json["D/loss_gp"] = m.d_gp;
     if (m.gradient_norm) {  // WGAN-GP
         json["D/critic_gap"] = -(m.d_real + m.d_fake);
         json["D/gradient_norm"] = *m.gradient_norm;
@@ -32,10 +33,10 @@ std::string to_json_line(const Metrics& m) {
 }
 
 std::string to_readable(const Metrics& m) {
-    std::string text = m.gradient_norm
-                           ? fmt::format("critic gap {:7.3f}  grad norm {:5.3f}",
-                                         -(m.d_real + m.d_fake), *m.gradient_norm)
-                           : fmt::format("D real {:6.3f}  D fake {:6.3f}", m.d_real, m.d_fake);
+    std::string text = m.data.empty() ? "" : m.data + ": ";
+    text += m.gradient_norm ? fmt::format("critic gap {:7.3f}  grad norm {:5.3f}",
+                                          -(m.d_real + m.d_fake), *m.gradient_norm)
+                            : fmt::format("D real {:6.3f}  D fake {:6.3f}", m.d_real, m.d_fake);
     text += fmt::format("  D cls {:6.3f} ({:3.0f} %)", m.d_cls, 100 * m.accuracy);
     if (m.g)
         text += fmt::format("  G adv {:7.3f}  G cls {:6.3f} ({:3.0f} %)  rec {:6.4f}", m.g->fake,

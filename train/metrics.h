@@ -16,10 +16,12 @@ struct GeneratorMetrics {
     double accuracy = 0;  ///< share of target labels that D's class head sees in the fakes
 };
 
-/// One line of metrics.jsonl. Holds nothing that depends on time or machine: two runs of one
-/// configuration write the same bytes.
+/// One line of metrics.jsonl: a D step and the last G step on one data set. Holds nothing that
+/// depends on time or machine: two runs of one configuration write the same bytes.
 struct Metrics {
     int64_t iteration = 0;
+    int set = 0;                                         ///< data set of the step
+    std::string data;                                    ///< its name, if there are several
     double d_real = 0, d_fake = 0, d_cls = 0, d_gp = 0;  ///< D's losses, unweighted
     std::optional<double> gradient_norm;  ///< WGAN-GP: mean ||dD/dx_hat||, pulled to 1
     double accuracy = 0;                  ///< share of real labels that D's class head gets right

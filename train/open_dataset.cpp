@@ -34,7 +34,8 @@ std::unique_ptr<Dataset> open_dataset(const DataSource& source, const OpenOption
     if (source.kind == "synth") {
         const bool expressions = source.place == "expressions";
         return std::make_unique<SynthDataset>(
-            expressions ? SynthGroup::expressions : SynthGroup::attributes, o.synth_count, o.seed);
+            expressions ? SynthGroup::expressions : SynthGroup::attributes, o.synth_count, o.seed,
+            source.labels, source.name);
     }
     FileList files = list_files(source);
     const bool verify_all = o.verify_all || files.names.size() <= verify_all_limit;

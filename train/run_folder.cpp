@@ -8,27 +8,31 @@ namespace sg {
 
 namespace fs = std::filesystem;
 
-std::string data_report(const Dataset& data, const Split& split) {
-    std::string text = to_string(data.summary(), data.label_group());
-    text += fmt::format("{:<28} {}\n{:<28} {}\n", "training images", split.train.size(),
-                        "held-out images", split.test.size());
-    return text;
-}
-
-void prepare_run_folder(const fs::path& run, const TrainConfig& config, const Dataset& data,
-                        const Split& split) {
+void prepare_run_folder(const fs::path& run, const TrainConfig& config, const TrainingData& data) {
     fs::create_directories(run / "samples");
     fs::create_directories(run / "checkpoints");
     for (const auto& entry : fs::directory_iterator(run / "checkpoints"))
         if (entry.path().extension() == ".tmp") fs::remove(entry.path());
     write_file_atomically(run / "config.toml", to_toml(config));
-    std::string held_out = data_report(data, split) + "\nheld-out items:\n";
-    for (const int64_t item : split.test) held_out += data.item_name(item) + "\n";
-    write_file_atomically(run / "data.txt", held_out);
+    write_file_atomically(run / "data.txt",
+                          data.report() + "\nheld-out items:\n" + data.held_out_items());
     std::string columns = "0 input\n";
-    for (const auto& column : target_columns(data.label_group()))
-        columns += fmt::format("{} {}\n", column.label + 1, column.name);
+    int number = 0;
+    for (const auto& column : target_columns(data.layout())) {
+        const std::string group =
+            data.sets() > 1 ? data.layout().groups[column.group].name + "." : "";
+        columns += fmt::format("{} {}{}\n", ++number, group, column.name);
+    }
     write_file_atomically(run / "samples" / "columns.txt", columns);
+}
+
+SampleGrid make_sample_grid(Device& device, const TrainingData& data, ImageSize size, int count,
+                            const std::function<void(const std::string&)>& say) {
+    SampleGrid grid(data.layout(), size);
+    for (int k = 0; k < data.sets(); ++k)
+        grid.add(device, data.dataset(k),
+                 decodable_items(data.dataset(k), data.split(k).test, size, count, say), k);
+    return grid;
 }
 
 std::vector<int64_t> decodable_items(const Dataset& data, const std::vector<int64_t>& items,
@@ -81,24 +85,33 @@ double seconds_per_iteration(const StarGan& model, const LossConfig& loss,
 }
 
 std::vector<TruthError> write_truth(const fs::path& run, Device& device, const Generator& G,
-                                    const SynthDataset& data, std::span<const int64_t> held_out,
-                                    ImageSize size, const LabelLayout& labels) {
+                                    const TrainingData& data, ImageSize size) {
     constexpr size_t faces = 256;
-    const auto truth = measure_truth_error(
-        device, G, data, held_out.first(std::min(faces, held_out.size())), size, labels, 0);
-    write_file_atomically(run / "truth.txt", to_table(truth));
-    return truth;
+    std::vector<TruthError> all;
+    for (int k = 0; k < data.sets(); ++k) {
+        const auto* synth = dynamic_cast<const SynthDataset*>(&data.dataset(k));
+        const std::span<const int64_t> held_out = data.split(k).test;
+        if (!synth || held_out.empty()) continue;
+        const auto errors =
+            measure_truth_error(device, G, *synth, held_out.first(std::min(faces, held_out.size())),
+                                size, data.layout(), k);
+        all.insert(all.end(), errors.begin(), errors.end());
+    }
+    if (!all.empty()) write_file_atomically(run / "truth.txt", to_table(all));
+    return all;
 }
 
 CheckpointInfo checkpoint_info(const TrainConfig& config, const StarGan& model, int64_t iteration,
-                               const std::optional<GeneratorMetrics>& last_g) {
+                               const std::vector<std::optional<GeneratorMetrics>>& last_g) {
+    std::vector<int> crops;
+    for (const DataSource& source : data_sources(config)) crops.push_back(source.crop);
     return {.model = model.config,
             .iteration = iteration,
             .g_updates = model.g_updates,
             .d_updates = model.d_updates,
             .seed = uint64_t(config.seed),
             .settings = to_json(config),
-            .crop_size = data_sources(config).front().crop,
+            .crop_sizes = crops,
             .last_g = last_g};
 }
 
@@ -112,11 +125,13 @@ std::string parameter_report(const StarGan& model) {
                        millions(model.D.parameters()));
 }
 
-std::string hours_minutes(double seconds) {
-    const auto s = int64_t(seconds + 0.5);
-    return s >= 3600 ? fmt::format("{} h {:02} min", s / 3600, s / 60 % 60)
-           : s >= 60 ? fmt::format("{} min {:02} s", s / 60, s % 60)
-                     : fmt::format("{} s", s);
+std::string time_report(double seconds, int64_t iterations, size_t tensor_bytes) {
+    const auto s = int64_t(seconds * double(iterations) + 0.5);
+    const std::string in_all = s >= 3600 ? fmt::format("{} h {:02} min", s / 3600, s / 60 % 60)
+                               : s >= 60 ? fmt::format("{} min {:02} s", s / 60, s % 60)
+                                         : fmt::format("{} s", s);
+    return fmt::format("{:.1f} ms an iteration, about {} for {} iterations; tensors take {} MiB\n",
+                       1e3 * seconds, in_all, iterations, tensor_bytes >> 20);
 }
 
 }  // namespace sg

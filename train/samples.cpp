@@ -4,12 +4,15 @@
 
 #include "kernels/image/image.h"
 #include "train/data/image_io.h"
+#include "train/label_guess.h"
 
 namespace sg {
 
-std::vector<TargetColumn> target_columns(const LabelGroup& group) {
+std::vector<TargetColumn> target_columns(const LabelLayout& layout) {
     std::vector<TargetColumn> columns;
-    for (int i = 0; i < group.dim(); ++i) columns.push_back({group.names[i], i});
+    for (int g = 0; g < int(layout.groups.size()); ++g)
+        for (int i = 0; i < layout.groups[g].dim(); ++i)
+            columns.push_back({layout.groups[g].names[i], g, i});
     return columns;
 }
 
@@ -21,14 +24,17 @@ std::vector<float> target_labels(const LabelGroup& group, std::span<const float>
     return target;
 }
 
-namespace {
+std::vector<float> all_targets(const LabelGroup& group, std::span<const float> own, int label) {
+    std::vector<float> targets;
+    for (size_t at = 0; at < own.size(); at += group.dim()) {
+        const auto target = target_labels(group, own.subspan(at, group.dim()), label);
+        targets.insert(targets.end(), target.begin(), target.end());
+    }
+    return targets;
+}
 
-struct Faces {
-    Tensor images;              ///< [N, H, W, 3]
-    std::vector<float> labels;  ///< [N, dim]
-};
-
-Faces load(Device& device, const Dataset& dataset, std::span<const int64_t> items, ImageSize size) {
+Faces load_faces(Device& device, const Dataset& dataset, std::span<const int64_t> items,
+                 ImageSize size) {
     const int dim = dataset.label_group().dim();
     const size_t values = size_t(size.height) * size.width * 3;
     std::vector<uint8_t> pixels(values * items.size());
@@ -50,43 +56,50 @@ Faces load(Device& device, const Dataset& dataset, std::span<const int64_t> item
             std::move(labels)};
 }
 
-std::vector<float> all_targets(const LabelGroup& group, const std::vector<float>& own, int label) {
-    std::vector<float> targets;
-    for (size_t at = 0; at < own.size(); at += group.dim()) {
-        const auto target = target_labels(group, std::span(own).subspan(at, group.dim()), label);
-        targets.insert(targets.end(), target.begin(), target.end());
+void SampleGrid::add(Device& device, const Dataset& dataset, std::span<const int64_t> items,
+                     int group) {
+    if (!items.empty()) rows_.push_back({load_faces(device, dataset, items, size_), group});
+}
+
+namespace {
+
+/// Copies images to consecutive rows of one column of a grid.
+void paste(Image& grid, const Tensor& images, ImageSize size, int first_row, int column) {
+    const auto values = images.to_host_f32();
+    const size_t face = size_t(size.height) * size.width * 3, row_bytes = size_t(size.width) * 3;
+    for (int64_t n = 0; n < images.dim(0); ++n) {
+        const Image one =
+            image_from_float(std::span(values).subspan(n * face, face), size.height, size.width);
+        for (int y = 0; y < size.height; ++y)
+            std::copy_n(&one.pixels[y * row_bytes], row_bytes,
+                        &grid.pixels[(size_t(first_row + n) * size.height + y) * grid.width * 3 +
+                                     column * row_bytes]);
     }
-    return targets;
 }
 
 }  // namespace
 
-SampleGrid::SampleGrid(Device& device, const Dataset& dataset, std::span<const int64_t> items,
-                       ImageSize size, const LabelLayout& labels, int group)
-    : layout_(labels), group_(group), size_(size) {
-    const Faces faces = load(device, dataset, items, size);
-    images_ = faces.images;
-    const LabelGroup& names = layout_.groups[group];
-    for (const TargetColumn& column : target_columns(names))
-        targets_.push_back(
-            unified_labels(device, layout_, group, all_targets(names, faces.labels, column.label)));
-}
-
-void SampleGrid::write(const Generator& G, const std::filesystem::path& path) const {
-    const int rows = int(images_.dim(0)), columns = int(targets_.size()) + 1;
-    Image grid{.height = rows * size_.height, .width = columns * size_.width, .pixels = {}};
+void SampleGrid::write(const StarGan& model, const std::filesystem::path& path) const {
+    const auto columns = target_columns(layout_);
+    int count = 0;
+    for (const Rows& rows : rows_) count += int(rows.faces.images.dim(0));
+    Image grid{.height = count * size_.height,
+               .width = int(columns.size() + 1) * size_.width,
+               .pixels = {}};
     grid.pixels.resize(size_t(grid.height) * grid.width * 3);
-    for (int c = 0; c < columns; ++c) {
-        const Tensor shown = c == 0 ? images_ : translate(G, images_, targets_[c - 1]);
-        const auto values = shown.to_host_f32();
-        const size_t face = size_t(size_.height) * size_.width * 3, row_bytes = size_.width * 3;
-        for (int r = 0; r < rows; ++r) {
-            const Image one = image_from_float(std::span(values).subspan(r * face, face),
-                                               size_.height, size_.width);
-            for (int y = 0; y < size_.height; ++y)
-                std::copy_n(&one.pixels[y * row_bytes], row_bytes,
-                            &grid.pixels[(size_t(r * size_.height + y) * columns + c) * row_bytes]);
+    int first_row = 0;
+    for (const auto& [faces, group] : rows_) {
+        paste(grid, faces.images, size_, first_row, 0);
+        std::vector<std::vector<float>> own;
+        for (int g = 0; g < int(layout_.groups.size()); ++g)
+            own.push_back(g == group ? faces.labels : guess_labels(model.D, g, faces.images));
+        for (size_t c = 0; c < columns.size(); ++c) {
+            const auto& [name, g, label] = columns[c];
+            const Tensor labels = unified_labels(faces.images.device(), layout_, g,
+                                                 all_targets(layout_.groups[g], own[g], label));
+            paste(grid, translate(model.G, faces.images, labels), size_, first_row, int(c) + 1);
         }
+        first_row += int(faces.images.dim(0));
     }
     write_png(path.string(), grid);
 }
@@ -107,15 +120,15 @@ std::vector<TruthError> measure_truth_error(Device& device, const Generator& G,
                                             const LabelLayout& labels, int group) {
     const LabelGroup& names = dataset.label_group();
     const size_t dim = names.dim(), face = size_t(size.height) * size.width * 3;
-    const Faces faces = load(device, dataset, items, size);
+    const Faces faces = load_faces(device, dataset, items, size);
     const auto inputs = faces.images.to_host_f32();
     std::vector<TruthError> errors;
-    for (const TargetColumn& column : target_columns(names)) {
-        const auto targets = all_targets(names, faces.labels, column.label);
+    for (int label = 0; label < names.dim(); ++label) {
+        const auto targets = all_targets(names, faces.labels, label);
         const auto translated =
             translate(G, faces.images, unified_labels(device, labels, group, targets))
                 .to_host_f32();
-        TruthError error{.target = column.name};
+        TruthError error{.target = names.names[label]};
         std::vector<uint8_t> truth(face);
         for (size_t n = 0; n < items.size(); ++n) {
             const auto own = std::span(faces.labels).subspan(n * dim, dim);

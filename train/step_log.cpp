@@ -25,9 +25,12 @@ StepLog::StepLog(const StarGan& model, int64_t batch, int64_t rows)
       log_(model.G.parameters().tensors()[0].device(), rows, scalars + 2 * (logits_ + labels_),
            model.G.parameters().dtype()) {}
 
-void StepLog::begin(int64_t iteration, double g_lr, double d_lr) {
-    Metrics& metrics = rows_.emplace_back().metrics;
+void StepLog::begin(int64_t iteration, int group, double g_lr, double d_lr) {
+    const auto& groups = model_.config.labels.groups;
+    Metrics& metrics = rows_.emplace_back();
     metrics.iteration = iteration;
+    metrics.set = group;
+    if (groups.size() > 1) metrics.data = groups.at(group).name;
     metrics.g_lr = g_lr, metrics.d_lr = d_lr;
 }
 
@@ -44,8 +47,7 @@ void StepLog::add(const DiscriminatorStep& step, const TrainingBatch& batch) {
     record(d_real, losses);
     record(d_norm, std::array{step.gradient_norm});
     record(scalars, std::array{step.real_logits, batch.c_org});
-    rows_.back().group = batch.group;
-    if (step.x_hat_grad) rows_.back().metrics.gradient_norm = 0;
+    if (step.x_hat_grad) rows_.back().gradient_norm = 0;
 }
 
 void StepLog::add(const GeneratorStep& step, const TrainingBatch& batch) {
@@ -53,16 +55,14 @@ void StepLog::add(const GeneratorStep& step, const TrainingBatch& batch) {
     guard_.check(joined(losses, step.grads));
     record(g_fake, losses);
     record(scalars + logits_ + labels_, std::array{step.fake_logits, batch.c_trg});
-    rows_.back().metrics.g.emplace();
+    rows_.back().g.emplace();
 }
 
-void StepLog::fill(Row& row, std::span<const double> values) const {
+void StepLog::fill(Metrics& m, std::span<const double> values) const {
     const auto accuracy = [&](int64_t column) {
-        return classification_accuracy(model_.config.labels, row.group,
-                                       values.subspan(column, logits_),
+        return classification_accuracy(model_.config.labels, m.set, values.subspan(column, logits_),
                                        values.subspan(column + logits_, labels_));
     };
-    Metrics& m = row.metrics;
     m.d_real = values[d_real], m.d_fake = values[d_fake];
     m.d_cls = values[d_cls], m.d_gp = values[d_gp];
     if (m.gradient_norm) m.gradient_norm = values[d_norm];
@@ -91,15 +91,15 @@ StepLog::Reading StepLog::read() {
     const auto finding = guard_.read();
     for (size_t i = 0; i < rows_.size(); ++i) {
         const auto values = std::span(table).subspan(i * log_.columns(), log_.columns());
-        const int64_t checks = rows_[i].metrics.g ? 2 : 1;
+        const int64_t checks = rows_[i].g ? 2 : 1;
         if (finding && finding->check < passed_ + checks) {
             reading.failure =
-                fmt::format("iteration {}: {}", rows_[i].metrics.iteration,
+                fmt::format("iteration {}: {}", rows_[i].iteration,
                             describe(finding->check > passed_, finding->tensor, values));
             break;
         }
         fill(rows_[i], values);
-        reading.metrics.push_back(rows_[i].metrics);
+        reading.metrics.push_back(rows_[i]);
         passed_ += checks;
     }
     rows_.clear();

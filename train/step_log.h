@@ -11,12 +11,14 @@ namespace sg {
 /// the device for the next read(), and so does the news of a loss or gradient that is not finite.
 class StepLog {
   public:
-    /// Room for `rows` iterations between two readings, of steps with `batch` images.
+    /// Room for `rows` D steps (each perhaps with a G step) between two readings, with `batch`
+    /// images.
     StepLog(const StarGan& model, int64_t batch, int64_t rows);
 
-    /// Opens the row of an iteration, of which the number and the learning rates are known.
-    void begin(int64_t iteration, double g_lr, double d_lr);
-    /// Checks and records a step of that iteration; D's comes first. To be called before apply().
+    /// Opens a row: a D step on the data set of `group` and what follows on the same batch. The
+    /// iteration and the learning rates are known.
+    void begin(int64_t iteration, int group, double g_lr, double d_lr);
+    /// Checks and records a step of that row; D's comes first. To be called before apply().
     void add(const DiscriminatorStep& step, const TrainingBatch& batch);
     void add(const GeneratorStep& step, const TrainingBatch& batch);
     /// What apply() must heed: not 0, on the device, once a check has failed.
@@ -24,28 +26,23 @@ class StepLog {
     bool full() const { return int64_t(rows_.size()) == log_.rows(); }
 
     struct Reading {
-        std::vector<Metrics> metrics;  ///< per iteration; g is there where G had a step
+        std::vector<Metrics> metrics;  ///< per row; g is there where G had a step
         std::string failure;           ///< "iteration 7: D/loss_gp is nan"; "" if all is well
     };
-    /// All iterations since the last reading, up to one that failed. Waits for the device.
+    /// All rows since the last reading, up to one that failed. Waits for the device.
     Reading read();
 
   private:
-    /// An iteration that has not been read: values that are to be measured are still 0.
-    struct Row {
-        Metrics metrics;
-        int group = 0;  ///< whose labels are known
-    };
     void record(int64_t column, std::span<const Tensor> values);
-    void fill(Row& row, std::span<const double> values) const;
+    void fill(Metrics& metrics, std::span<const double> values) const;
     std::string describe(bool of_g, int tensor, std::span<const double> values) const;
 
     const StarGan& model_;
     int64_t logits_, labels_;  // values per batch
     FiniteGuard guard_;
     DeviceLog log_;
-    std::vector<Row> rows_;
-    int64_t passed_ = 0;  // checks before those of rows_
+    std::vector<Metrics> rows_;  ///< not yet read: what is to be measured is still 0
+    int64_t passed_ = 0;         // checks before those of rows_
 };
 
 }  // namespace sg

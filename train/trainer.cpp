@@ -2,7 +2,6 @@
 
 #include "engine/atomic_file.h"
 #include "train/memory_plan.h"
-#include "train/open_dataset.h"
 #include "train/run_folder.h"
 #include "train/step_log.h"
 
@@ -23,22 +22,21 @@ class Run {
           observer_(observer),
           read_every_(read_every),
           size_(parse_image_size(config_.image_size)),
-          data_(std::move(open_datasets(config_, {}, {}).front())),
-          split_(make_split(*data_, effective_test_count(config_, data_->size()),
-                            uint64_t(config_.seed))),
-          loss_(loss_config(config_)) {
+          data_(config_, request.cache, [this](const std::string& line) { say(line); }),
+          schedule_(data_.sets(), config_.joint_iteration, config_.n_critic),
+          loss_(loss_config(config_)),
+          last_g_(data_.sets()) {
         require(request.resume || !holds_a_run(request.run), "train",
                 "{} already holds a run; continue it with --resume {} or choose another --out",
                 request.run.string(), request.run.string());
-        say(data_report(*data_, split_));
-        require_trainable(*data_, split_, config_.batch_size);
-        layout_.groups = {data_->label_group()};
-        const PlannedRun planned{.model = model_config(config_, layout_),
+        say(data_.report());
+        data_.require_trainable(config_.batch_size);
+        const PlannedRun planned{.model = model_config(config_, data_.layout()),
                                  .precision = precision_from_string(config_.precision),
                                  .batch = config_.batch_size,
-                                 .samples = config_.samples,
+                                 .samples = config_.samples * data_.sets(),
                                  .loss = loss_,
-                                 .log_rows = std::min(read_every_, most_unread)};
+                                 .log_rows = log_rows()};
         prepare_device(device, planned, [this](const std::string& line) { say(line); });
         model_.emplace(device, planned.model, planned.precision);
     }
@@ -48,24 +46,17 @@ class Run {
         lock_.emplace(request_.run);
         prepare_folder();
         metrics_file_.emplace(request_.run, iteration_);
-        Loader loader(*data_, split_.train, loader_options(config_), iteration_);
+        guarded([&] { data_.start(device_, schedule_, iteration_); });
         const int64_t end =
             request_.stop_after > 0
                 ? std::min<int64_t>(config_.num_iters, iteration_ + request_.stop_after)
                 : config_.num_iters;
-        log_.emplace(*model_, config_.batch_size, std::min(read_every_, most_unread));
-        BatchUploader uploader(device_, config_.batch_size, size_, layout_, 0,
-                               uint64_t(config_.seed));
-        bool timed = false;
+        log_.emplace(*model_, config_.batch_size, log_rows());
         while (iteration_ < end && !stopping()) {
-            const Batch next = loader.next();
-            guarded([&] {
-                const TrainingBatch batch = uploader.upload(next);
-                if (!std::exchange(timed, true)) report_time(batch, end);
-                step(batch);
-            });
-            report_skipped(loader.skipped());
-            after_step(end);
+            guarded([&] { iterate(end); });
+            for (const std::string& name : data_.new_skips())
+                say("skipped an image that does not decode: " + name + "\n");
+            after_iteration(end);
         }
         read_log();
         return guarded([&] { return finish(); });
@@ -77,11 +68,15 @@ class Run {
     }
     bool stopping() const { return request_.stop && request_.stop->load(); }
 
+    /// D steps whose losses wait on the device: of whole iterations.
+    int64_t log_rows() const {
+        return std::min(read_every_, most_unread) * schedule_.steps_per_iteration();
+    }
+
     void prepare_folder() {
-        prepare_run_folder(request_.run, config_, *data_, split_);
-        const auto items = decodable_items(*data_, split_.test, size_, config_.samples,
-                                           [this](const std::string& line) { say(line); });
-        if (!items.empty()) grid_.emplace(device_, *data_, items, size_, layout_, 0);
+        prepare_run_folder(request_.run, config_, data_);
+        grid_.emplace(make_sample_grid(device_, data_, size_, config_.samples,
+                                       [this](const std::string& line) { say(line); }));
     }
 
     void start() {
@@ -93,34 +88,48 @@ class Run {
         const Resumed resumed = resume_run(request_.run, config_, *model_,
                                            [this](const std::string& line) { say(line); });
         iteration_ = resumed.info.iteration;
-        metrics_.g = resumed.info.last_g;
+        last_g_ = resumed.info.last_g;
         last_checkpoint_ = resumed.checkpoint;
     }
 
     /// Also builds all primitives, before the first iteration.
     void report_time(const TrainingBatch& batch, int64_t end) {
-        const double iteration = seconds_per_iteration(*model_, loss_, batch, config_.n_critic);
-        say(fmt::format("{:.1f} ms an iteration, about {} for {} iterations; tensors take {} MiB\n",
-                        1e3 * iteration, hours_minutes(iteration * double(end - iteration_)),
-                        end - iteration_, device_.arena().peak_bytes() >> 20));
+        const double iteration = seconds_per_iteration(*model_, loss_, batch, config_.n_critic) *
+                                 schedule_.steps_per_iteration();
+        say(time_report(iteration, end - iteration_, device_.arena().peak_bytes()));
     }
 
-    void step(const TrainingBatch& batch) {
+    /// On every data set whose turn it is.
+    void iterate(int64_t end) {
+        for (const JointSchedule::Step& step : schedule_.steps(iteration_)) {
+            const TrainingBatch batch = data_.next(step.set);
+            if (!std::exchange(timed_, true)) report_time(batch, end);
+            learn(batch, step.g_step);
+        }
+        ++iteration_;
+    }
+
+    void learn(const TrainingBatch& batch, bool g_step) {
         const double factor = lr_factor(config_, iteration_);
         const double g_lr = config_.g_lr * factor, d_lr = config_.d_lr * factor;
         const AdamOptions adam{.beta1 = config_.beta1, .beta2 = config_.beta2};
-        log_->begin(iteration_ + 1, g_lr, d_lr);
+        log_->begin(iteration_ + 1, batch.group, g_lr, d_lr);
         {  // D's gradients are gone before G's are made
             const DiscriminatorStep d = reference_d_step(*model_, loss_, batch);
             log_->add(d, batch);
             apply(*model_, d, d_lr, adam, log_->halted());
         }
-        if ((iteration_ + 1) % config_.n_critic == 0) {
-            const GeneratorStep g = reference_g_step(*model_, loss_, batch);
-            log_->add(g, batch);
-            apply(*model_, g, g_lr, adam, log_->halted());
-        }
-        ++iteration_;
+        if (!g_step) return;
+        const GeneratorStep g = reference_g_step(*model_, loss_, batch);
+        log_->add(g, batch);
+        apply(*model_, g, g_lr, adam, log_->halted());
+    }
+
+    /// Whether a step's losses are to be shown: those of the last turn of the data sets before
+    /// every log_step.
+    bool logged(const Metrics& m) const {
+        const int64_t to_next = config_.log_step - 1 - (m.iteration - 1) % config_.log_step;
+        return to_next < schedule_.turn();
     }
 
     /// Catches up with the device: metrics of what it has done, and the end of the run if a loss or
@@ -128,9 +137,10 @@ class Run {
     void read_log() {
         const StepLog::Reading reading = guarded([&] { return log_->read(); });
         for (Metrics metrics : reading.metrics) {
-            if (!metrics.g) metrics.g = metrics_.g;
+            if (metrics.g) last_g_[metrics.set] = metrics.g;
+            metrics.g = last_g_[metrics.set];
             metrics_ = metrics;
-            if (metrics.iteration % config_.log_step != 0) continue;
+            if (!logged(metrics)) continue;
             if (!metrics_file_->append(metrics)) say("warning: metrics.jsonl cannot be written\n");
             if (observer_.metrics) observer_.metrics(metrics);
         }
@@ -159,13 +169,8 @@ class Run {
         }
     }
 
-    void report_skipped(const std::vector<std::string>& skipped) {
-        for (; reported_skips_ < skipped.size(); ++reported_skips_)
-            say("skipped an image that does not decode: " + skipped[reported_skips_] + "\n");
-    }
-
-    void after_step(int64_t end) {
-        const bool sample = grid_ && iteration_ % config_.sample_step == 0;
+    void after_iteration(int64_t end) {
+        const bool sample = !grid_->empty() && iteration_ % config_.sample_step == 0;
         const bool save_now = iteration_ % config_.model_save_step == 0 && iteration_ < end;
         if (iteration_ % read_every_ == 0 || log_->full() || sample || save_now) read_log();
         if (sample) write_samples();
@@ -184,7 +189,7 @@ class Run {
     void write_samples() {
         const auto path = request_.run / "samples" / fmt::format("iteration-{:08}.png", iteration_);
         try {
-            grid_->write(model_->G, path);
+            grid_->write(*model_, path);
             last_grid_ = path;
         } catch (const Error& error) {
             say(fmt::format("warning: {}\n", error.what()));
@@ -193,24 +198,21 @@ class Run {
 
     void save() {
         const auto path = checkpoint_path(request_.run, iteration_);
-        save_checkpoint(path, *model_, checkpoint_info(config_, *model_, iteration_, metrics_.g));
+        save_checkpoint(path, *model_, checkpoint_info(config_, *model_, iteration_, last_g_));
         last_checkpoint_ = path;
         prune_checkpoints(request_.run, config_.keep_checkpoints);
     }
 
     TrainResult finish() {
         if (last_checkpoint_ != checkpoint_path(request_.run, iteration_)) save();
-        if (grid_ && iteration_ % config_.sample_step != 0) write_samples();
-        TrainResult result{.iteration = iteration_,
-                           .finished = iteration_ >= config_.num_iters,
-                           .checkpoint = last_checkpoint_,
-                           .sample_grid = last_grid_,
-                           .truth = {}};
-        const auto* synth = dynamic_cast<const SynthDataset*>(data_.get());
-        if (synth && result.finished && !split_.test.empty())
-            result.truth =
-                write_truth(request_.run, device_, model_->G, *synth, split_.test, size_, layout_);
-        return result;
+        if (!grid_->empty() && iteration_ % config_.sample_step != 0) write_samples();
+        const bool finished = iteration_ >= config_.num_iters;
+        return {.iteration = iteration_,
+                .finished = finished,
+                .checkpoint = last_checkpoint_,
+                .sample_grid = last_grid_,
+                .truth = finished ? write_truth(request_.run, device_, model_->G, data_, size_)
+                                  : std::vector<TruthError>{}};
     }
 
     Device& device_;
@@ -219,18 +221,18 @@ class Run {
     const TrainObserver& observer_;
     int64_t read_every_;
     ImageSize size_;
-    std::unique_ptr<Dataset> data_;
-    Split split_;
+    TrainingData data_;
+    JointSchedule schedule_;
     LossConfig loss_;
-    LabelLayout layout_;
     std::optional<StarGan> model_;
     std::optional<SampleGrid> grid_;
     std::optional<MetricsFile> metrics_file_;
     std::optional<FolderLock> lock_;
     std::optional<StepLog> log_;
-    Metrics metrics_;        // of the last iteration that was read
+    Metrics metrics_;                                      // of the last step that was read
+    std::vector<std::optional<GeneratorMetrics>> last_g_;  // per data set
     int64_t iteration_ = 0;  // steps that the device has done or will do
-    size_t reported_skips_ = 0;
+    bool timed_ = false;
     std::filesystem::path last_checkpoint_, last_grid_;
 };
 

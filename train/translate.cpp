@@ -4,10 +4,12 @@
 #include <set>
 
 #include "kernels/image/image.h"
-#include "train/batch.h"
+#include "train/checkpoint.h"
 #include "train/data/files.h"
 #include "train/data/image_io.h"
 #include "train/data/preprocess.h"
+#include "train/label_guess.h"
+#include "train/label_settings.h"
 #include "train/samples.h"
 
 namespace sg {
@@ -15,95 +17,6 @@ namespace sg {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::vector<std::string> split(const std::string& text, char separator) {
-    std::vector<std::string> parts;
-    for (size_t begin = 0; begin <= text.size();) {
-        const size_t end = std::min(text.find(separator, begin), text.size());
-        parts.push_back(text.substr(begin, end - begin));
-        begin = end + 1;
-    }
-    return parts;
-}
-
-}  // namespace
-
-std::vector<LabelSetting> parse_settings(const LabelGroup& group, const std::string& text) {
-    std::vector<LabelSetting> settings;
-    for (const std::string& part : split(text, ',')) {
-        const size_t equals = part.find('=');
-        const std::string name = part.substr(0, equals);
-        const std::string value = equals == std::string::npos ? "1" : part.substr(equals + 1);
-        const bool alone_is_fine = group.kind == LabelKind::one_hot || equals != std::string::npos;
-        require(alone_is_fine && (value == "0" || value == "1"), "labels",
-                "'{}' is not NAME=0 or NAME=1", part);
-        settings.push_back({group.index_of(name), value == "1"});
-    }
-    return settings;
-}
-
-std::vector<float> apply_settings(const LabelGroup& group, std::vector<float> own,
-                                  const std::vector<LabelSetting>& settings) {
-    std::set<int> on;
-    for (const auto& [label, value] : settings) {
-        for (const auto& other : settings)
-            require(other.label != label || other.value == value, "labels",
-                    "{} is set to 0 and to 1", group.names[label]);
-        own[label] = value ? 1.0f : 0.0f;
-        if (!value) continue;
-        for (int other : group.exclusive_with(label)) {
-            require(!on.contains(other), "labels", "{} and {} exclude each other",
-                    group.names[label], group.names[other]);
-            own[other] = 0;
-        }
-        on.insert(label);
-    }
-    const auto classes = std::count(own.begin(), own.end(), 1.0f);
-    require(group.kind != LabelKind::one_hot || classes == 1, "labels",
-            "exactly one of the classes must be set, got {}", classes);
-    return own;
-}
-
-namespace {
-
-std::string describe(const LabelGroup& group, const std::vector<float>& labels) {
-    std::string text;
-    for (int i = 0; i < group.dim(); ++i)
-        if (labels[i] > 0.5f) text += (text.empty() ? "" : " ") + group.names[i];
-    return text.empty() ? "none" : text;
-}
-
-/// The labels that D's class head sees in one image, made consistent: the most likely of labels
-/// that exclude each other.
-std::vector<float> predict_labels(const Discriminator& D, const LabelGroup& group, int64_t offset,
-                                  const Tensor& image) {
-    const GradMode off(false);
-    const auto logits = slice_columns(D.forward(image).cls, offset, group.dim()).to_host_f32();
-    std::vector<float> labels(group.dim());
-    for (int i = 0; i < group.dim(); ++i) {
-        const auto excluded = group.exclusive_with(i);
-        const bool largest = std::all_of(excluded.begin(), excluded.end(), [&](int other) {
-            return logits[i] > logits[other] || (logits[i] == logits[other] && i < other);
-        });
-        labels[i] = largest && (logits[i] > 0 || group.kind == LabelKind::one_hot);
-    }
-    return labels;
-}
-
-struct Target {
-    std::string name;  ///< for the file name
-    std::vector<LabelSetting> settings;
-};
-
-std::vector<Target> make_targets(const LabelGroup& group, const std::vector<std::string>& set) {
-    std::vector<Target> targets;
-    for (const std::string& text : set) {
-        std::string name = text;
-        std::replace(name.begin(), name.end(), ',', '_');
-        targets.push_back({name, parse_settings(group, text)});
-    }
-    return targets;
-}
 
 std::vector<fs::path> list_inputs(const std::vector<fs::path>& inputs) {
     std::vector<fs::path> files;
@@ -120,85 +33,176 @@ std::vector<fs::path> list_inputs(const std::vector<fs::path>& inputs) {
     return files;
 }
 
+/// What G is asked for.
+struct Target {
+    std::string name;           ///< for the file name
+    std::string description;    ///< "Blond_Hair Young", "happy 0.5 neutral 0.5"
+    std::vector<float> labels;  ///< a full label vector
+};
+
+std::string describe(const LabelGroup& group, const std::vector<float>& labels) {
+    std::string text;
+    for (int i = 0; i < group.dim(); ++i) {
+        if (labels[i] == 0) continue;
+        text += (text.empty() ? "" : " ") + group.names[i];
+        if (labels[i] != 1) text += fmt::format(" {:.3g}", labels[i]);
+    }
+    return text.empty() ? "none" : text;
+}
+
+Target make_target(const LabelLayout& layout, int group, const std::string& name,
+                   const std::vector<float>& own) {
+    Target target{name, describe(layout.groups[group], own),
+                  std::vector<float>(size_t(layout.label_dim()))};
+    layout.unify(group, own.data(), target.labels.data());
+    return target;
+}
+
+/// Labels `share` of the way from one target to another.
+Target between(const Target& a, const Target& b, double share) {
+    Target target = b;
+    for (size_t i = 0; i < b.labels.size(); ++i)
+        target.labels[i] = float((1 - share) * a.labels[i] + share * b.labels[i]);
+    return target;
+}
+
+/// Pictures of one size in rows of at most `columns`.
+Image side_by_side(const std::vector<Image>& pictures, int columns) {
+    const int height = pictures[0].height, width = pictures[0].width;
+    const int count = int(pictures.size()), rows = (count + columns - 1) / columns;
+    const size_t row_bytes = size_t(width) * 3, line = row_bytes * std::min(columns, count);
+    Image grid{.height = rows * height, .width = int(line / 3), .pixels = {}};
+    grid.pixels.assign(size_t(grid.height) * line, 255);
+    for (int i = 0; i < count; ++i)
+        for (int y = 0; y < height; ++y)
+            std::copy_n(
+                &pictures[i].pixels[y * row_bytes], row_bytes,
+                &grid.pixels[size_t(i / columns * height + y) * line + (i % columns) * row_bytes]);
+    return grid;
+}
+
 /// A network ready to translate, with what its checkpoint says about images and labels.
 class Translator {
   public:
     Translator(Device& device, const TranslateRequest& request)
         : device_(device),
+          request_(request),
           path_(resolve_checkpoint(request.checkpoint)),
           info_(read_checkpoint_info(path_)),
           model_(device, info_.model, Precision::f32),
-          crop_(request.crop),
-          from_(request.from.empty() ? std::vector<LabelSetting>{}
-                                     : parse_settings(group(), request.from)),
-          targets_(make_targets(group(), request.set)) {
+          from_(layout().groups.size()) {
+        if (!request.from.empty()) from_ = parse_settings_of_all(layout(), request.from);
+        for (const std::string& text : request.set)
+            settings_.push_back(parse_settings(layout(), text));
         load_checkpoint(path_, model_, LoadMoments::no);
     }
 
     /// The photo as the networks see it. Throws Error if it does not decode.
     Image read(const fs::path& input) const {
-        return preprocess(read_image_file(input.string()), crop_,
-                          {info_.model.height, info_.model.width});
+        return preprocess(read_image_file(input.string()), request_.crop, size());
     }
 
-    std::vector<Translated> run(const fs::path& input, const Image& image, const std::string& stem,
-                                const fs::path& out) {
-        const ImageSize size{image.height, image.width};
-        std::vector<float> floats(image.pixels.size());
-        CpuContext host(1);
-        image_to_tensor(host, ImageToTensorArgs<float>{.N = 1,
-                                                       .H = size.height,
-                                                       .W = size.width,
-                                                       .C = 3,
-                                                       .C_out = 3,
-                                                       .images = image.pixels.data(),
-                                                       .y = floats.data()});
-        const Tensor x = Tensor::from_host(device_, {1, size.height, size.width, 3},
-                                           std::span<const float>(floats));
-        const auto own = apply_settings(
-            group(), predict_labels(model_.D, group(), info_.model.labels.offset(0), x), from_);
+    std::vector<Translated> run(const fs::path& input, const Image& image,
+                                const std::string& stem) const {
+        const Tensor x = tensor_of(image);
+        std::vector<std::vector<float>> own;  // per group
+        for (int g = 0; g < int(layout().groups.size()); ++g)
+            own.push_back(
+                apply_settings(layout().groups[g], guess_labels(model_.D, g, x), from_[g]));
+        const std::vector<Target> targets = targets_for(own);
+        std::string source, all;
+        for (size_t g = 0; g < own.size(); ++g)
+            source += (g > 0 ? ", " : "") + describe(layout().groups[g], own[g]);
+        for (const Target& target : targets) all += (all.empty() ? "" : " | ") + target.description;
         std::vector<Translated> results;
-        for (const auto& [name, target] : targets_for(own)) {
-            const Tensor labels = unified_labels(device_, info_.model.labels, 0, target);
-            const auto translated = translate(model_.G, x, labels).to_host_f32();
-            const fs::path file = out / fmt::format("{}__{}.png", stem, name);
-            write_png(file.string(), image_from_float(translated, size.height, size.width));
-            results.push_back({input, file, describe(group(), own), describe(group(), target)});
+        const auto write = [&](const std::string& name, const Image& picture,
+                               const std::string& description) {
+            const fs::path file = request_.out / fmt::format("{}__{}.png", stem, name);
+            write_png(file.string(), picture);
+            results.push_back({input, file, source, description});
+        };
+        constexpr int most_columns = 9;
+        if (request_.strip > 0) {
+            const int first = settings_.empty() ? 0 : settings_.front().group;
+            const auto strip = strip_of(x, make_target(layout(), first, "", own[first]), targets);
+            write("strip", side_by_side(strip, int(strip.size())), all);
         }
+        if (request_.all) {
+            std::vector<Image> pictures{image};
+            for (const Target& target : targets) pictures.push_back(picture(x, target));
+            write("all", side_by_side(pictures, most_columns), all);
+        }
+        if (results.empty())
+            for (const Target& target : targets)
+                write(target.name, picture(x, target), target.description);
         return results;
     }
 
   private:
-    const LabelGroup& group() const { return info_.model.labels.groups.at(0); }
+    const LabelLayout& layout() const { return info_.model.labels; }
+    ImageSize size() const { return {info_.model.height, info_.model.width}; }
 
-    std::vector<std::pair<std::string, std::vector<float>>> targets_for(
-        const std::vector<float>& own) const {
-        std::vector<std::pair<std::string, std::vector<float>>> result;
-        for (const Target& target : targets_)
-            result.emplace_back(target.name, apply_settings(group(), own, target.settings));
-        if (!targets_.empty()) return result;
-        for (const TargetColumn& column : target_columns(group())) {
-            auto labels = target_labels(group(), own, column.label);
-            const int value = labels[column.label] > 0.5f;
-            result.emplace_back(fmt::format("{}={}", column.name, value), std::move(labels));
+    Tensor tensor_of(const Image& image) const {
+        std::vector<float> floats(image.pixels.size());
+        std::transform(image.pixels.begin(), image.pixels.end(), floats.begin(), unit_of_byte);
+        return Tensor::from_host(device_, {1, size().height, size().width, 3},
+                                 std::span<const float>(floats));
+    }
+
+    Image picture(const Tensor& x, const Target& target) const {
+        const Tensor labels = Tensor::from_host(device_, {1, layout().label_dim()},
+                                                std::span<const float>(target.labels));
+        return image_from_float(translate(model_.G, x, labels).to_host_f32(), size().height,
+                                size().width);
+    }
+
+    std::vector<Image> strip_of(const Tensor& x, const Target& own,
+                                const std::vector<Target>& targets) const {
+        std::vector<Image> pictures{picture(x, own)};
+        for (size_t i = 0; i < targets.size(); ++i)
+            for (int step = 1; step <= request_.strip; ++step)
+                pictures.push_back(picture(x, between(i == 0 ? own : targets[i - 1], targets[i],
+                                                      double(step) / request_.strip)));
+        return pictures;
+    }
+
+    std::vector<Target> targets_for(const std::vector<std::vector<float>>& own) const {
+        std::vector<Target> targets;
+        for (size_t i = 0; i < settings_.size(); ++i) {
+            const int g = settings_[i].group;
+            std::string name = request_.set[i];
+            std::replace_if(
+                name.begin(), name.end(), [](char c) { return c == ',' || c == '/'; }, '_');
+            targets.push_back(make_target(
+                layout(), g, name, apply_settings(layout().groups[g], own[g], settings_[i])));
         }
-        return result;
+        if (!targets.empty()) return targets;
+        for (const auto& [name, g, label] : target_columns(layout())) {
+            const LabelGroup& group = layout().groups[g];
+            const auto labels = target_labels(group, own[g], label);
+            // One name may be a label of two groups.
+            const std::string prefix = layout().groups.size() > 1 ? group.name + "." : "";
+            targets.push_back(make_target(
+                layout(), g, fmt::format("{}{}={}", prefix, name, int(labels[label])), labels));
+        }
+        return targets;
     }
 
     Device& device_;
+    const TranslateRequest& request_;
     fs::path path_;
     CheckpointInfo info_;
     StarGan model_;
-    int crop_;
-    std::vector<LabelSetting> from_;
-    std::vector<Target> targets_;
+    std::vector<LabelSettings> from_;      // per group
+    std::vector<LabelSettings> settings_;  // per target
 };
 
 }  // namespace
 
 std::vector<Translated> translate_files(Device& device, const TranslateRequest& request,
                                         const std::function<void(const std::string&)>& skipped) {
-    Translator translator(device, request);
+    require(request.strip >= 0, "translate", "a strip cannot have {} steps", request.strip);
+    const Translator translator(device, request);
     const auto files = list_inputs(request.inputs);
     fs::create_directories(request.out);
     std::vector<Translated> results;
@@ -215,7 +219,7 @@ std::vector<Translated> translate_files(Device& device, const TranslateRequest& 
             skipped(error.what());
             continue;
         }
-        const auto done = translator.run(file, image, stem, request.out);
+        const auto done = translator.run(file, image, stem);
         results.insert(results.end(), done.begin(), done.end());
     }
     require(!results.empty(), "translate", "none of the {} inputs could be translated",

@@ -40,19 +40,42 @@ int only_one(std::span<const float> labels, int n, const char* what) {
     return found;
 }
 
+void require_drawable(SynthGroup group, const LabelGroup& labels) {
+    if (group == SynthGroup::expressions) {
+        require(labels.dim() >= 2, "synth", "'{}' is the only expression, at least two are needed",
+                labels.names[0]);
+        return;
+    }
+    const auto hair =
+        std::count_if(labels.names.begin(), labels.names.end(),
+                      [](const std::string& name) { return name.ends_with("_Hair"); });
+    require(hair == 0 || hair == synth::kHairColours, "synth",
+            "{} of the {} hair colours are selected: take all or none", hair, synth::kHairColours);
+}
+
 }  // namespace
 
-SynthDataset::SynthDataset(SynthGroup group, int64_t count, uint64_t seed)
-    : group_(group), count_(count), seed_(seed), labels_(make_labels(group)) {
+SynthDataset::SynthDataset(SynthGroup group, int64_t count, uint64_t seed,
+                           const std::vector<std::string>& labels, const std::string& name)
+    : group_(group), count_(count), seed_(seed), all_(make_labels(group)), labels_(all_) {
+    if (!labels.empty()) labels_.names = labels;
+    for (const std::string& label : labels_.names) {
+        const int index = all_.index_of(label);
+        require(std::find(selected_.begin(), selected_.end(), index) == selected_.end(), "synth",
+                "label '{}' is selected twice", label);
+        selected_.push_back(index);
+    }
+    require_drawable(group, labels_);
+    if (!name.empty()) labels_.name = name;
     require(count >= 1, "synth", "asked for {} items, need at least 1", count);
     const char* kind = group == SynthGroup::attributes ? "attributes" : "expressions";
     summary_.source = fmt::format("synth: drawn faces, {}, seed {}", kind, seed);
     summary_.images = count;
     summary_.label_counts.assign(size_t(labels_.dim()), 0);
-    std::vector<float> labels(size_t(labels_.dim()));
+    std::vector<float> item(size_t(labels_.dim()));
     for (int64_t i = 0; i < count; ++i) {
-        read_labels(i, labels);
-        for (size_t k = 0; k < labels.size(); ++k) summary_.label_counts[k] += labels[k] == 1;
+        read_labels(i, item);
+        for (size_t k = 0; k < item.size(); ++k) summary_.label_counts[k] += item[k] == 1;
     }
     summary_.notes.push_back("drawn at the size asked for: source sizes are 0");
 }
@@ -76,7 +99,8 @@ synth::Attributes SynthDataset::attributes(int64_t index) const {
     attributes.eyeglasses = rng.below(1, 2) == 1;
     attributes.pale_skin = rng.below(2, 2) == 1;
     if (group_ == SynthGroup::expressions) {
-        attributes.expression = synth::Expression(rng.below(3, synth::kExpressions));
+        attributes.expression =
+            synth::Expression(selected_[rng.below(3, uint32_t(selected_.size()))]);
     } else {
         attributes.expression =
             rng.below(3, 3) == 0 ? synth::Expression::happy : synth::Expression::neutral;
@@ -86,15 +110,20 @@ synth::Attributes SynthDataset::attributes(int64_t index) const {
 
 void SynthDataset::read_labels(int64_t index, std::span<float> labels) const {
     require_dim(labels.size());
-    const synth::Attributes own = attributes(index);
-    std::fill(labels.begin(), labels.end(), 0.0f);
+    const std::vector<float> all = all_labels(attributes(index));
+    for (size_t k = 0; k < labels.size(); ++k) labels[k] = all[selected_[k]];
+}
+
+std::vector<float> SynthDataset::all_labels(const synth::Attributes& own) const {
+    std::vector<float> labels(size_t(all_.dim()));
     if (group_ == SynthGroup::expressions) {
         labels[size_t(own.expression)] = 1;
-        return;
+        return labels;
     }
     labels[size_t(own.hair)] = 1;
     labels[kEyeglasses] = own.eyeglasses ? 1 : 0;
     labels[kPaleSkin] = own.pale_skin ? 1 : 0;
+    return labels;
 }
 
 void SynthDataset::read_image(int64_t index, ImageSize size, std::span<uint8_t> pixels) const {
@@ -109,12 +138,14 @@ void SynthDataset::render_with_labels(int64_t index, std::span<const float> labe
                 labels_.names[k], labels[k]);
     }
     synth::Attributes target = attributes(index);
+    std::vector<float> all = all_labels(target);
+    for (size_t k = 0; k < labels.size(); ++k) all[selected_[k]] = labels[k];
     if (group_ == SynthGroup::expressions) {
-        target.expression = synth::Expression(only_one(labels, labels_.dim(), "expression"));
+        target.expression = synth::Expression(only_one(all, all_.dim(), "expression"));
     } else {
-        target.hair = synth::Hair(only_one(labels, synth::kHairColours, "hair colour"));
-        target.eyeglasses = labels[kEyeglasses] == 1;
-        target.pale_skin = labels[kPaleSkin] == 1;
+        target.hair = synth::Hair(only_one(all, synth::kHairColours, "hair colour"));
+        target.eyeglasses = all[kEyeglasses] == 1;
+        target.pale_skin = all[kPaleSkin] == 1;
     }
     synth::render(identity(index), target, size, pixels);
 }

@@ -1,0 +1,177 @@
+#include <map>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/catch.h"
+#include "tests/floats_of.h"
+#include "tests/temp_dir.h"
+#include "train/batch.h"
+#include "train/joint_schedule.h"
+#include "train/trainer.h"
+#include "train/training_data.h"
+
+// One generator taught by differently labelled data sets (paper, sections 3.2 and 3.3).
+
+using namespace sg;
+using sg::testing::TempDir;
+namespace fs = std::filesystem;
+
+namespace {
+
+TrainConfig tiny_joint(const std::string& counting) {
+    TrainConfig c;
+    c.data = {"synth:attributes", "synth:expressions,labels=happy+sad+neutral,name=moods"};
+    c.image_size = "32";
+    c.synth_count = 64;
+    c.test_count = 8;
+    c.samples = 2;
+    c.batch_size = 4;
+    c.g_conv_dim = c.d_conv_dim = 8;
+    c.g_repeat_num = 1;
+    c.d_repeat_num = 3;
+    c.n_critic = 3;
+    c.num_iters = 12;
+    c.num_iters_decay = 4;
+    c.log_step = 4;
+    c.sample_step = c.model_save_step = 1000000;
+    c.joint_iteration = counting;
+    return c;
+}
+
+std::string bytes_of(const fs::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+struct Trained {
+    TrainResult result;
+    std::vector<Metrics> logged;
+};
+
+Trained run(const TrainConfig& config, const fs::path& folder, int64_t stop_after = 0,
+            bool resume = false) {
+    const auto device = Device::cpu(2);
+    Trained trained;
+    TrainObserver observer;
+    observer.metrics = [&](const Metrics& m) { trained.logged.push_back(m); };
+    trained.result = train(
+        *device, {.config = config, .run = folder, .resume = resume, .stop_after = stop_after},
+        observer);
+    return trained;
+}
+
+}  // namespace
+
+TEST_CASE("the official counting steps on every data set in every iteration", "[joint]") {
+    // Written out from the official solver: for i, for data set: D; if (i + 1) % n_critic == 0: G.
+    for (const int sets : {1, 2, 3})
+        for (const int n_critic : {1, 2, 5}) {
+            const JointSchedule schedule(sets, "all", n_critic);
+            for (int64_t i = 0; i < 20; ++i) {
+                const auto steps = schedule.steps(i);
+                REQUIRE(int(steps.size()) == sets);
+                for (int s = 0; s < sets; ++s)
+                    CHECK(steps[s] == JointSchedule::Step{s, i, (i + 1) % n_critic == 0});
+                CHECK(schedule.batches_before(sets - 1, i) == i);
+            }
+        }
+}
+
+TEST_CASE("counting single steps changes the number of iterations, not their order", "[joint]") {
+    for (const int sets : {1, 2, 3})
+        for (const int n_critic : {1, 2, 5}) {
+            const JointSchedule all(sets, "all", n_critic), one(sets, "one", n_critic);
+            std::vector<JointSchedule::Step> wanted, got;
+            for (int64_t i = 0; i < 30; ++i)
+                for (const auto& step : all.steps(i)) wanted.push_back(step);
+            std::map<int, int64_t> given;
+            for (int64_t i = 0; i < 30 * sets; ++i) {
+                for (int s = 0; s < sets; ++s) CHECK(one.batches_before(s, i) == given[s]);
+                REQUIRE(one.steps(i).size() == 1);
+                got.push_back(one.steps(i)[0]);
+                ++given[got.back().set];
+            }
+            CHECK(got == wanted);
+            CHECK(one.turn() == sets);
+            CHECK(one.steps_per_iteration() == 1);
+        }
+    CHECK_THROWS_AS(JointSchedule(2, "some", 5), Error);
+}
+
+TEST_CASE("a joint run writes what it did on every data set", "[joint]") {
+    for (const std::string counting : {"all", "one"}) {
+        INFO(counting);
+        const TempDir folder;
+        const TrainConfig config = tiny_joint(counting);
+        const fs::path straight = folder.file("straight"), parts = folder.file("parts");
+        const Trained trained = run(config, straight);
+        REQUIRE(trained.result.finished);
+        CHECK(trained.result.truth.size() == 5 + 3);
+
+        std::set<std::string> names;
+        std::vector<int64_t> iterations;
+        for (const Metrics& m : trained.logged) {
+            names.insert(m.data);
+            iterations.push_back(m.iteration);
+            CHECK(nlohmann::json::parse(to_json_line(m)).at("data") == m.data);
+        }
+        CHECK(names == std::set<std::string>{"synth", "moods"});
+        CHECK(iterations == (counting == "all" ? std::vector<int64_t>{4, 4, 8, 8, 12, 12}
+                                               : std::vector<int64_t>{3, 4, 7, 8, 11, 12}));
+
+        const CheckpointInfo info = read_checkpoint_info(trained.result.checkpoint);
+        REQUIRE(info.model.labels.groups.size() == 2);
+        CHECK(info.model.labels.groups[1].name == "moods");
+        CHECK(info.model.labels.label_dim() == 5 + 3 + 2);
+        CHECK(info.d_updates == (counting == "all" ? 24 : 12));
+        CHECK(info.g_updates == info.d_updates / 3);
+
+        // Stopped in the middle of a turn and of n_critic, it goes on as if it had not been.
+        run(config, parts, 7);
+        const Trained resumed = run(config, parts, 0, true);
+        CHECK((bytes_of(resumed.result.checkpoint) == bytes_of(trained.result.checkpoint)));
+        CHECK(bytes_of(parts / "metrics.jsonl") == bytes_of(straight / "metrics.jsonl"));
+        CHECK(bytes_of(straight / "samples" / "columns.txt").find("8 moods.neutral") !=
+              std::string::npos);
+        CHECK(bytes_of(straight / "data.txt").find("[moods]") != std::string::npos);
+    }
+}
+
+TEST_CASE("data sets of one name are refused, and so is a test folder of several", "[joint]") {
+    TrainConfig config = tiny_joint("all");
+    config.data = {"synth", "synth:attributes"};
+    CHECK_THROWS_WITH(validate(config), Catch::Contains("two data sets are called 'synth'") &&
+                                            Catch::Contains("name="));
+    config.data.push_back("synth:expressions");
+    config.test_dir = "somewhere";
+    CHECK_THROWS_WITH(validate(config), Catch::Contains("cannot belong to 3 data sets"));
+    config.data.clear();
+    CHECK_THROWS_WITH(validate(config), Catch::Contains("there is no data set"));
+}
+
+TEST_CASE("the second data set draws other numbers than the first, the first those of a run alone",
+          "[joint]") {
+    CHECK(seed_of_set(7, 0) == 7);
+    std::set<uint64_t> seeds;
+    for (const uint64_t seed : {1, 2, 3})
+        for (int set = 0; set < 4; ++set) seeds.insert(seed_of_set(seed, set));
+    CHECK(seeds.size() == 12);
+}
+
+namespace {
+
+/// How near a change of expression comes to the truth, where input and truth differ: 1 for the
+/// truth itself, 0 for the input.
+double share_of_truth(const std::vector<float>& input, const std::vector<float>& got,
+                      const std::vector<float>& truth) {
+    double before = 0, after = 0;
+    for (size_t i = 0; i < input.size(); ++i) {
+        if (input[i] == truth[i]) continue;
+        before += std::abs(input[i] - truth[i]);
+        after += std::abs(got[i] - truth[i]);
+    }
+    return 1 - after / before;
+}
+
+}  // namespace

@@ -1,0 +1,97 @@
+#include <set>
+
+#include "tests/catch.h"
+#include "tests/temp_dir.h"
+#include "train/pairwise.h"
+
+using namespace sg;
+using sg::testing::TempDir;
+namespace fs = std::filesystem;
+
+namespace {
+
+TrainConfig three_moods() {
+    TrainConfig c;
+    c.data = {"synth:expressions,labels=happy+sad+neutral"};
+    c.image_size = "32";
+    c.synth_count = 64;
+    c.test_count = 8;
+    c.samples = 2;
+    c.batch_size = 4;
+    c.g_conv_dim = c.d_conv_dim = 4;
+    c.g_repeat_num = 1;
+    c.d_repeat_num = 3;
+    c.n_critic = 1;
+    c.num_iters = 24;
+    c.num_iters_decay = 12;
+    c.log_step = 2;
+    c.sample_step = c.model_save_step = 1000000;
+    c.baseline = "pairwise";
+    return c;
+}
+
+}  // namespace
+
+TEST_CASE("every ordered pair of classes gets its share of the iterations", "[pairwise]") {
+    const auto runs = plan_pairwise(three_moods(), "run");
+    REQUIRE(runs.size() == 6);
+    std::set<std::pair<int, int>> pairs;
+    for (const PairwiseRun& one : runs) {
+        CHECK(one.from != one.to);
+        pairs.insert({one.from, one.to});
+        CHECK(one.config.num_iters == 4);
+        CHECK(effective_decay(one.config) == 2);
+        CHECK_NOTHROW(validate(one.config));
+    }
+    CHECK(pairs.size() == 6);
+    CHECK(runs[0].folder == fs::path("run/pairs/happy-to-sad"));
+    const auto source = data_sources(runs[0].config).front();
+    CHECK(source.labels == std::vector<std::string>{"happy", "sad"});
+}
+
+TEST_CASE("pairs need classes, iterations, and one split for all", "[pairwise]") {
+    TrainConfig config = three_moods();
+    config.data = {"synth:attributes"};
+    CHECK_THROWS_WITH(plan_pairwise(config, "run"), Catch::Contains("is multi-label"));
+    config = three_moods();
+    config.num_iters = 5;
+    CHECK_THROWS_WITH(plan_pairwise(config, "run"), Catch::Contains("by the 6 pairs of 3 classes"));
+    config = three_moods();
+    config.data.push_back("synth:attributes");
+    CHECK_THROWS_WITH(plan_pairwise(config, "run"), Catch::Contains("2 data sets given"));
+    const TempDir dir;
+    for (const char* name : {"a/1.png", "a/2.png", "b/1.png", "b/2.png"})
+        write_png(dir.file(name), {.height = 8, .width = 8, .pixels = std::vector<uint8_t>(192)});
+    config.data = {"folders:" + dir.path()};
+    CHECK_THROWS_WITH(plan_pairwise(config, "run"), Catch::Contains("marks no held-out images"));
+}
+
+TEST_CASE("pairwise training goes on where it was stopped", "[pairwise]") {
+    const TempDir dir;
+    const auto device = Device::cpu(1);
+    std::atomic<bool> stop = false;
+    int64_t seen = 0;
+    TrainObserver observer;
+    observer.progress = [&](int64_t iteration, const Metrics&) {
+        CHECK(iteration == seen + 1);  // counted over all pairs
+        seen = iteration;
+        stop = iteration == 10;
+    };
+    TrainRequest request{.config = three_moods(), .run = dir.file("run"), .stop = &stop};
+    const TrainResult first = train_pairwise(*device, request, observer);
+    CHECK_FALSE(first.finished);
+    CHECK(first.iteration == 10);
+    CHECK_THROWS_WITH(train_pairwise(*device, request, observer),
+                      Catch::Contains("already holds a run"));
+    stop = false;
+    request.resume = true;
+    const TrainResult rest = train_pairwise(*device, request, observer);
+    CHECK(rest.finished);
+    CHECK(rest.iteration == 24);
+    CHECK(seen == 24);
+    for (const PairwiseRun& one : plan_pairwise(request.config, request.run)) {
+        const auto checkpoint = latest_checkpoint(one.folder);
+        REQUIRE(checkpoint);
+        CHECK(read_checkpoint_info(*checkpoint).iteration == 4);
+    }
+}

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sg {
+
+/// Which data set teaches when (paper, section 3.3; the official solver's train_multi). A D step
+/// takes one batch of one data set; G learns from the same batch after every n_critic-th D step of
+/// that data set, so each data set sees n_critic D steps per G step whatever the counting.
+///   all: an iteration is a D step (and perhaps a G step) on every data set in turn, as the
+///   official
+///        code counts. n data sets then cost n times the time of one for the same num_iters.
+///   one: an iteration is one D step; data sets take turns. The order of steps is the same.
+/// With one data set both are the plain schedule.
+class JointSchedule {
+  public:
+    struct Step {
+        int set;        ///< data set
+        int64_t batch;  ///< number of the batch among those of this data set, from 0
+        bool g_step;    ///< whether G learns after D
+        bool operator==(const Step&) const = default;
+    };
+
+    /// `counting` is "all" or "one" (TrainConfig::joint_iteration).
+    JointSchedule(int sets, const std::string& counting, int n_critic);
+
+    /// The steps of a 0-based iteration, in order.
+    std::vector<Step> steps(int64_t iteration) const;
+    int steps_per_iteration() const { return all_ ? sets_ : 1; }
+    /// Iterations until every data set has had its turn.
+    int turn() const { return all_ ? 1 : sets_; }
+    /// How many batches a data set has given before an iteration.
+    int64_t batches_before(int set, int64_t iteration) const;
+
+  private:
+    int sets_, n_critic_;
+    bool all_;
+};
+
+}  // namespace sg

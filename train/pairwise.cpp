@@ -1,0 +1,112 @@
+#include "train/pairwise.h"
+
+#include "engine/atomic_file.h"
+#include "train/open_dataset.h"
+#include "train/run_folder.h"
+
+namespace sg {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Labels come from the data where the configuration does not select any.
+LabelGroup group_of(const TrainConfig& config, const DataSource& source) {
+    const auto data = std::move(open_datasets(config, {}, {}).front());
+    require(data->label_group().kind == LabelKind::one_hot, "pairwise",
+            "data set '{}' is multi-label: pairs need classes that exclude each other",
+            source.name);
+    if (source.kind != "synth" && data->fixed_test_items().empty())
+        throw Error("pairwise",
+                    fmt::format("data set '{}' marks no held-out images: every pair would hold out "
+                                "others",
+                                source.name),
+                    "put some into test/, or name a folder with test=");
+    return data->label_group();
+}
+
+/// Tells of a run that is one of several, `before` iterations after the first began.
+TrainObserver shifted(const TrainObserver& observer, int64_t before) {
+    TrainObserver shifted = observer;
+    if (observer.metrics)
+        shifted.metrics = [&observer, before](Metrics m) {
+            m.iteration += before;
+            observer.metrics(m);
+        };
+    if (observer.progress)
+        shifted.progress = [&observer, before](int64_t iteration, const Metrics& last) {
+            observer.progress(before + iteration, last);
+        };
+    return shifted;
+}
+
+}  // namespace
+
+std::vector<PairwiseRun> plan_pairwise(const TrainConfig& config, const fs::path& run) {
+    const auto sources = data_sources(config);
+    require(sources.size() == 1, "pairwise", "{} data sets given, expected one", sources.size());
+    const LabelGroup group = group_of(config, sources.front());
+    const int k = group.dim(), pairs = k * (k - 1);
+    require(k >= 2 && config.num_iters >= pairs, "pairwise",
+            "{} iterations cannot be shared by the {} pairs of {} classes", config.num_iters, pairs,
+            k);
+    std::vector<PairwiseRun> runs;
+    for (int from = 0; from < k; ++from)
+        for (int to = 0; to < k; ++to) {
+            if (from == to) continue;
+            const std::string &a = group.names[from], &b = group.names[to];
+            DataSource source = sources.front();
+            source.labels = {a, b};
+            PairwiseRun one{.from = from, .to = to, .config = config, .folder = {}};
+            one.config.data = {to_string(source)};
+            one.config.num_iters = config.num_iters / pairs;
+            one.config.num_iters_decay = effective_decay(config) / pairs;
+            one.config.baseline = "none";
+            one.folder = run / "pairs" / fmt::format("{}-to-{}", a, b);
+            one.config.out = one.folder.string();
+            runs.push_back(std::move(one));
+        }
+    return runs;
+}
+
+TrainResult train_pairwise(Device& device, const TrainRequest& request,
+                           const TrainObserver& observer) {
+    require(request.stop_after == 0, "pairwise", "stop-after does not apply to pairwise training");
+    const auto runs = plan_pairwise(request.config, request.run);
+    require(request.resume || !is_pairwise_run(request.run), "train",
+            "{} already holds a run; continue it with --resume {} or choose another --out",
+            request.run.string(), request.run.string());
+    fs::create_directories(request.run);
+    write_file_atomically(request.run / "config.toml", to_toml(request.config));
+    TrainResult all;
+    for (size_t i = 0; i < runs.size(); ++i) {
+        const PairwiseRun& one = runs[i];
+        const auto latest = latest_checkpoint(one.folder);
+        const int64_t done = latest ? read_checkpoint_info(*latest).iteration : 0;
+        if (done >= one.config.num_iters) {
+            all.iteration += done;
+            all.checkpoint = *latest;
+            continue;
+        }
+        if (observer.message)
+            observer.message(fmt::format("\npair {} of {}: {}\n", i + 1, runs.size(),
+                                         one.folder.filename().string()));
+        TrainRequest next = request;
+        next.config = one.config;
+        next.run = one.folder;
+        next.resume = latest.has_value();
+        const TrainResult result = train(device, next, shifted(observer, all.iteration));
+        all.iteration += result.iteration;
+        all.checkpoint = result.checkpoint;
+        all.sample_grid = result.sample_grid;
+        if (!result.finished) return all;
+    }
+    all.finished = true;
+    return all;
+}
+
+bool is_pairwise_run(const fs::path& run) {
+    return fs::is_directory(run / "pairs");
+}
+
+}  // namespace sg

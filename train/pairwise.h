@@ -1,0 +1,33 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "train/trainer.h"
+
+namespace sg {
+
+/// What StarGAN replaces (paper, figure 2a): k (k - 1) generators, each of which translates one
+/// class into one other. Trained by the same engine, each as a StarGAN of two classes of which only
+/// one direction is used; together they get the iterations that one StarGAN of all k gets.
+struct PairwiseRun {
+    int from, to;                  ///< classes
+    TrainConfig config;            ///< on these two
+    std::filesystem::path folder;  ///< RUN/pairs/FROM-to-TO
+};
+
+/// The runs for a configuration with one one-hot data set of k classes. num_iters and its decay are
+/// divided by k (k - 1). Throws Error for other data, and if the held-out images of all pairs could
+/// not be the same: files need a split of their own (test/, test=), built-in faces have one.
+std::vector<PairwiseRun> plan_pairwise(const TrainConfig& config, const std::filesystem::path& run);
+
+/// Trains them one after the other. Finished ones are left alone and begun ones are resumed, so a
+/// run that was stopped goes on with `resume`. The result counts the iterations of all.
+TrainResult train_pairwise(Device& device, const TrainRequest& request,
+                           const TrainObserver& observer);
+
+/// Whether a run folder holds such runs.
+bool is_pairwise_run(const std::filesystem::path& run);
+
+}  // namespace sg

@@ -1,0 +1,89 @@
+#include "train/training_data.h"
+
+#include "kernels/common/philox.h"
+#include "train/open_dataset.h"
+
+namespace sg {
+
+struct TrainingData::Feed {
+    Loader loader;
+    BatchUploader uploader;
+    size_t reported = 0;  // of the images that were skipped
+};
+
+uint64_t seed_of_set(uint64_t seed, int set) {
+    if (set == 0) return seed;
+    const auto words = Rng{.seed = seed, .purpose = RngPurpose::data_set}.words(uint64_t(set));
+    return uint64_t{words[0]} << 32 | words[1];
+}
+
+TrainingData::TrainingData(const TrainConfig& config, const std::filesystem::path& cache,
+                           const Say& say)
+    : config_(config) {
+    for (auto& dataset : open_datasets(config, cache, say)) {
+        layout_.groups.push_back(dataset->label_group());
+        const int64_t test_count = effective_test_count(config, dataset->size());
+        Split split = make_split(*dataset, test_count, uint64_t(config.seed));
+        sets_.push_back({std::move(dataset), std::move(split)});
+    }
+}
+
+TrainingData::~TrainingData() = default;
+
+std::string TrainingData::report() const {
+    std::string text;
+    for (const auto& [dataset, split] : sets_) {
+        if (sets_.size() > 1)
+            text += fmt::format("{}data set {}\n", text.empty() ? "" : "\n",
+                                dataset->label_group().name);
+        text += to_string(dataset->summary(), dataset->label_group());
+        text += fmt::format("{:<28} {}\n{:<28} {}\n", "training images", split.train.size(),
+                            "held-out images", split.test.size());
+    }
+    return text;
+}
+
+std::string TrainingData::held_out_items() const {
+    std::string text;
+    for (const auto& [dataset, split] : sets_) {
+        if (sets_.size() > 1) text += fmt::format("[{}]\n", dataset->label_group().name);
+        for (const int64_t item : split.test) text += dataset->item_name(item) + "\n";
+    }
+    return text;
+}
+
+void TrainingData::require_trainable(int batch) const {
+    for (const Set& set : sets_) sg::require_trainable(*set.dataset, set.split, batch);
+}
+
+void TrainingData::start(Device& device, const JointSchedule& schedule, int64_t iteration) {
+    feeds_.clear();
+    const ImageSize size = parse_image_size(config_.image_size);
+    for (int k = 0; k < sets(); ++k) {
+        LoaderOptions options = loader_options(config_);
+        options.seed = seed_of_set(uint64_t(config_.seed), k);
+        options.threads = std::max(1, options.threads / sets());
+        options.cache_bytes /= sets();
+        feeds_.emplace_back(
+            new Feed{.loader = {*sets_[k].dataset, sets_[k].split.train, options,
+                                schedule.batches_before(k, iteration)},
+                     .uploader = {device, config_.batch_size, size, layout_, k, options.seed}});
+    }
+}
+
+TrainingBatch TrainingData::next(int set) {
+    Feed& feed = *feeds_[set];
+    return feed.uploader.upload(feed.loader.next());
+}
+
+std::vector<std::string> TrainingData::new_skips() {
+    std::vector<std::string> names;
+    for (const auto& feed : feeds_) {
+        const auto skipped = feed->loader.skipped();
+        names.insert(names.end(), skipped.begin() + int64_t(feed->reported), skipped.end());
+        feed->reported = skipped.size();
+    }
+    return names;
+}
+
+}  // namespace sg

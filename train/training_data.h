@@ -1,0 +1,60 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "train/batch.h"
+#include "train/config.h"
+#include "train/data/dataset.h"
+#include "train/joint_schedule.h"
+
+namespace sg {
+
+/// The data sets of a run, each with its split and, once training starts, its batches. Data set k
+/// has its own random numbers; those of the first are those of a run on it alone.
+class TrainingData {
+  public:
+    using Say = std::function<void(const std::string& line)>;
+
+    /// Opens everything. `cache` as in open_datasets.
+    TrainingData(const TrainConfig& config, const std::filesystem::path& cache, const Say& say);
+    ~TrainingData();
+
+    int sets() const { return int(sets_.size()); }
+    const Dataset& dataset(int set) const { return *sets_[set].dataset; }
+    const Split& split(int set) const { return sets_[set].split; }
+    /// One label group per data set, in the order of the configuration.
+    const LabelLayout& layout() const { return layout_; }
+    /// Summary of every data set with the sizes of its split.
+    std::string report() const;
+    /// Names of the held-out items, one a line; with several data sets, each behind its heading.
+    std::string held_out_items() const;
+    /// Throws Error for data that cannot train (dataset.h).
+    void require_trainable(int batch) const;
+
+    /// Starts loading where `iteration` begins. The batches of a data set come in order.
+    void start(Device& device, const JointSchedule& schedule, int64_t iteration);
+    /// The next batch of a data set, on the device.
+    TrainingBatch next(int set);
+    /// Names of images that failed to decode since the last call.
+    std::vector<std::string> new_skips();
+
+  private:
+    struct Feed;
+    struct Set {
+        std::unique_ptr<Dataset> dataset;
+        Split split;
+    };
+    const TrainConfig& config_;
+    std::vector<Set> sets_;
+    LabelLayout layout_;
+    std::vector<std::unique_ptr<Feed>> feeds_;  ///< per data set, once training starts
+};
+
+/// The seed of data set `set`: `seed` itself for the first.
+uint64_t seed_of_set(uint64_t seed, int set);
+
+}  // namespace sg
