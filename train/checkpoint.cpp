@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/safetensors.h"
+#include "train/model_json.h"
 
 namespace sg {
 
@@ -15,44 +16,12 @@ namespace fs = std::filesystem;
 
 constexpr const char* format_name = "stargan-checkpoint-1";
 
-json labels_to_json(const LabelLayout& layout) {
-    json groups = json::array();
-    for (const LabelGroup& group : layout.groups)
-        groups.push_back(
-            {{"name", group.name}, {"kind", to_string(group.kind)}, {"labels", group.names}});
-    return groups;
-}
-
-json model_to_json(const ModelConfig& m) {
-    return {{"height", m.height},
-            {"width", m.width},
-            {"g_conv_dim", m.g_conv_dim},
-            {"g_repeat_num", m.g_repeat_num},
-            {"d_conv_dim", m.d_conv_dim},
-            {"d_repeat_num", m.d_repeat_num},
-            {"label_groups", labels_to_json(m.labels)}};
-}
-
-ModelConfig model_from_json(const json& j) {
-    ModelConfig m{.height = j.at("height"),
-                  .width = j.at("width"),
-                  .g_conv_dim = j.at("g_conv_dim"),
-                  .g_repeat_num = j.at("g_repeat_num"),
-                  .d_conv_dim = j.at("d_conv_dim"),
-                  .d_repeat_num = j.at("d_repeat_num"),
-                  .labels = {}};
-    for (const json& group : j.at("label_groups"))
-        m.labels.groups.push_back({.name = group.at("name"),
-                                   .kind = label_kind_from_string(group.at("kind")),
-                                   .names = group.at("labels")});
-    return m;
-}
-
 void add_network(SafetensorsWriter& file, const std::string& prefix, const Parameters& p) {
     for (size_t i = 0; i < p.entries().size(); ++i) {
         const auto& entry = p.entries()[i];
         const Shape shape = file_shape(entry.shape);
         file.add(prefix + entry.name, shape, to_file_layout(p.tensors()[i]));
+        if (!p.has_moments()) continue;
         file.add("adam.m." + prefix + entry.name, shape, to_file_layout(p.first_moment(i)));
         file.add("adam.v." + prefix + entry.name, shape, to_file_layout(p.second_moment(i)));
     }
@@ -112,9 +81,14 @@ void save_checkpoint(const fs::path& path, const StarGan& model, const Checkpoin
     SafetensorsWriter file;
     add_network(file, "G.", model.G.parameters());
     add_network(file, "D.", model.D.parameters());
-    json state = {{"iteration", info.iteration},  {"g_updates", model.g_updates},
-                  {"d_updates", model.d_updates}, {"seed", info.seed},
-                  {"crop_size", info.crop_size},  {"last_g", nullptr}};
+    if (model.G_ema) add_network(file, "G_ema.", model.G_ema->parameters());
+    json state = {{"iteration", info.iteration},
+                  {"g_updates", model.g_updates},
+                  {"d_updates", model.d_updates},
+                  {"seed", info.seed},
+                  {"crop_size", info.crop_size},
+                  {"ema", model.ema},
+                  {"last_g", nullptr}};
     if (const auto& g = info.last_g)
         state["last_g"] = {
             {"fake", g->fake}, {"cls", g->cls}, {"rec", g->rec}, {"accuracy", g->accuracy}};
@@ -140,6 +114,7 @@ CheckpointInfo parse_info(const SafetensorsReader& file) {
         info.d_updates = state.at("d_updates");
         info.seed = state.at("seed");
         info.crop_size = state.at("crop_size");
+        info.ema = state.value("ema", 0.0);
         if (const json& g = state.at("last_g"); !g.is_null())
             info.last_g = GeneratorMetrics{.fake = g.at("fake"),
                                            .cls = g.at("cls"),
@@ -166,6 +141,10 @@ void load_checkpoint(const fs::path& path, StarGan& model, LoadMoments moments) 
     require_undamaged(file);
     load_network(file, "G.", model.G.parameters(), moments);
     load_network(file, "D.", model.D.parameters(), moments);
+    if (model.G_ema && info.ema > 0)
+        load_network(file, "G_ema.", model.G_ema->parameters(), LoadMoments::no);
+    else if (model.G_ema)
+        model.G_ema->parameters().copy_values(model.G.parameters());
     model.g_updates = info.g_updates;
     model.d_updates = info.d_updates;
 }
