@@ -103,18 +103,18 @@ TEST_CASE("a generator with resize-convolutions is one with sums as kernels", "[
 
 TEST_CASE("resize-convolutions keep the official names", "[resize]") {
     const auto device = Device::cpu(1);
-    const ModelConfig paper{.upsample = Upsample::resize, .labels = {{kFive}}};
-    const StarGan model(*device, paper, Precision::f32),
-        deconv(*device, {.labels = {{kFive}}}, Precision::f32);
+    const ModelConfig paper{.labels = {{kFive}}};
+    const Generator deconv(*device, paper, Precision::f32, Moments::none);
+    const Generator resize(*device, resized(paper), Precision::f32, Moments::none);
+    const auto& parameters = resize.parameters();
     int64_t count = 0;
-    for (size_t i = 0; i < model.G.parameters().entries().size(); ++i) {
-        const auto& entry = model.G.parameters().entries()[i];
-        count += element_count(entry.shape);
-        CHECK(entry.name == deconv.G.parameters().entries()[i].name);
+    for (size_t i = 0; i < parameters.entries().size(); ++i) {
+        count += element_count(parameters.entries()[i].shape);
+        CHECK(parameters.entries()[i].name == deconv.parameters().entries()[i].name);
     }
     CHECK(count == 8'430'528 - (16 - 9) * (256 * 128 + 128 * 64));
-    CHECK(model.G.parameters()["main.15.weight"].shape() == Shape{128, 3, 3, 256});
-    CHECK(model.G.parameters()["main.18.weight"].shape() == Shape{64, 3, 3, 128});
+    CHECK(parameters["main.15.weight"].shape() == Shape{128, 3, 3, 256});
+    CHECK(parameters["main.18.weight"].shape() == Shape{64, 3, 3, 128});
     for (const Upsample u : {Upsample::deconv, Upsample::resize})
         CHECK(upsample_from_string(to_string(u)) == u);
     expect_error([] { upsample_from_string("nearest"); }, {"'nearest'", "deconv", "resize"});

@@ -94,8 +94,12 @@ TEST_CASE("doubling moves 16 bytes at a time", "[upsample]") {
     CHECK(forward.global_stores.instructions == 4 * bytes / of_a_warp);
     CHECK(backward.global_loads.instructions == 4 * bytes / of_a_warp);
     CHECK(backward.global_stores.instructions == bytes / of_a_warp);
-    for (const auto* launch : {&forward, &backward})  // whole sectors of 32 bytes
-        CHECK(launch->global_loads.sectors + launch->global_stores.sectors == 5 * bytes / 32);
+    for (const auto* launch : {&forward, &backward}) {
+        // Sectors of 32 bytes, each once; 17 for the 16 of a warp if the host's memory lies
+        // between.
+        const int64_t sectors = launch->global_loads.sectors + launch->global_stores.sectors;
+        CHECK((sectors >= 5 * bytes / 32 && sectors <= 5 * bytes / 32 * 17 / 16));
+    }
     CHECK(small.get() == std::vector<double>(size_t(small.size()), 2.0));
 }
 
