@@ -68,6 +68,10 @@ Tensor conv2d_wgrad(const Tensor& x, const Tensor& grad_y, int64_t rows, int64_t
 /// Transposed convolution: conv2d_dgrad to height (P - 1) stride - 2 pad + R, width alike.
 /// x [N,P,Q,K], w [K,R,S,C] (PyTorch's ConvTranspose2d weight [in, out, R, S], out last).
 Tensor conv_transpose2d(const Tensor& x, const Tensor& w, const ConvOptions& options);
+/// Nearest-neighbour doubling: x [N,H,W,C] -> [N,2H,2W,C], each pixel four times.
+Tensor upsample2x(const Tensor& x);
+/// The adjoint: grad_y [N,2H,2W,C] -> [N,H,W,C], sums of 2x2 pixels.
+Tensor upsample2x_backward(const Tensor& grad_y);
 
 // ---- normalisation and labels ------------------------------------------------------------------
 struct InstanceNormOptions {

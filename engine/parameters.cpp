@@ -16,7 +16,8 @@ int64_t padded(int64_t count, DType dtype) {
 }  // namespace
 
 Parameters::Parameters(Device& device, DType dtype,
-                       const std::vector<std::pair<std::string, Shape>>& declarations) {
+                       const std::vector<std::pair<std::string, Shape>>& declarations,
+                       Moments moments) {
     require(dtype != DType::bf16, "parameters", "are kept in f32 or f64, not bf16");
     int64_t total = 0;
     for (const auto& [name, shape] : declarations) {
@@ -24,8 +25,10 @@ Parameters::Parameters(Device& device, DType dtype,
         total += padded(element_count(shape), dtype);
     }
     values_ = Tensor::zeros(device, {total}, dtype);
-    first_ = Tensor::zeros(device, {total}, dtype);
-    second_ = Tensor::zeros(device, {total}, dtype);
+    if (moments == Moments::adam) {
+        first_ = Tensor::zeros(device, {total}, dtype);
+        second_ = Tensor::zeros(device, {total}, dtype);
+    }
     for (const Entry& entry : entries_) {
         tensors_.push_back(values_.slice_flat(entry.offset, entry.shape));
         tensors_.back().set_requires_grad().set_name(entry.name);
@@ -39,10 +42,12 @@ size_t Parameters::index_of(const std::string& name) const {
 }
 
 Tensor Parameters::first_moment(size_t i) const {
+    require(has_moments(), "adam", "{} has no moments", entries_[i].name);
     return first_.slice_flat(entries_[i].offset, entries_[i].shape);
 }
 
 Tensor Parameters::second_moment(size_t i) const {
+    require(has_moments(), "adam", "{} has no moments", entries_[i].name);
     return second_.slice_flat(entries_[i].offset, entries_[i].shape);
 }
 
@@ -90,6 +95,34 @@ void Parameters::adam_step(const std::vector<Tensor>& gradients, int64_t step, d
                                     .halted = halted});
         });
     }
+    values_.mark_changed();
+}
+
+void Parameters::require_alike(const Parameters& other) const {
+    bool alike = entries_.size() == other.entries_.size() && dtype() == other.dtype();
+    for (size_t i = 0; alike && i < entries_.size(); ++i)
+        alike = entries_[i].name == other.entries_[i].name &&
+                entries_[i].shape == other.entries_[i].shape;
+    require(alike && &values_.device() == &other.values_.device(), "parameters",
+            "belong to different networks, types or devices");
+}
+
+void Parameters::copy_values(const Parameters& other) {
+    require_alike(other);
+    values_.copy_from(other.values_);
+    values_.mark_changed();
+}
+
+void Parameters::average_with(const Parameters& other, double decay, const int32_t* halted) {
+    require_alike(other);
+    require(decay >= 0 && decay < 1, "ema", "decay is {}, expected in [0, 1)", decay);
+    run_master_kernel("ema", values_, [&]<class T>(auto& context) {
+        ema_update(context, EmaArgs<T>{.count = values_.size(),
+                                       .average = values_.data<T>(),
+                                       .p = other.values_.data<T>(),
+                                       .decay = decay,
+                                       .halted = halted});
+    });
     values_.mark_changed();
 }
 

@@ -14,6 +14,9 @@ struct AdamOptions {
     double eps = 1e-8;
 };
 
+/// Whether parameters have Adam's two moments: an average of others, say, is never stepped.
+enum class Moments { none, adam };
+
 /// The parameters of one network: named views into one flat array, with Adam's two moments in
 /// arrays of the same layout. Master type is f32 (f64 for checks).
 class Parameters {
@@ -26,7 +29,8 @@ class Parameters {
 
     /// Declares the parameters; all start at zero.
     Parameters(Device& device, DType dtype,
-               const std::vector<std::pair<std::string, Shape>>& declarations);
+               const std::vector<std::pair<std::string, Shape>>& declarations,
+               Moments moments = Moments::adam);
 
     const std::vector<Entry>& entries() const { return entries_; }
     int64_t count() const { return values_.size(); }
@@ -37,7 +41,8 @@ class Parameters {
     const std::vector<Tensor>& tensors() const { return tensors_; }
     const Tensor& operator[](const std::string& name) const { return tensors_[index_of(name)]; }
 
-    /// Parts of the flat arrays that belong to entry i.
+    bool has_moments() const { return bool(first_); }
+    /// Parts of the flat arrays that belong to entry i. Throws without moments.
     Tensor first_moment(size_t i) const;
     Tensor second_moment(size_t i) const;
 
@@ -50,8 +55,16 @@ class Parameters {
     void adam_step(const std::vector<Tensor>& gradients, int64_t step, double learning_rate,
                    const AdamOptions& options, const int32_t* halted = nullptr);
 
+    // `other` must be of the same declarations, type and device.
+    /// Takes over the values, not the moments.
+    void copy_values(const Parameters& other);
+    /// Values become decay values + (1 - decay) other's (kernels/adam), decay in [0, 1); as in
+    /// adam_step, nothing changes if halted.
+    void average_with(const Parameters& other, double decay, const int32_t* halted = nullptr);
+
   private:
     void require_count(size_t i, size_t given) const;
+    void require_alike(const Parameters& other) const;
 
     std::vector<Entry> entries_;
     Tensor values_, first_, second_;

@@ -24,6 +24,16 @@ void validate_extent(const char* name, int extent, int d_repeat_num) {
 
 }  // namespace
 
+Upsample upsample_from_string(const std::string& text) {
+    if (text == "deconv") return Upsample::deconv;
+    if (text == "resize") return Upsample::resize;
+    throw Error("upsample", fmt::format("'{}' is unknown, expected deconv or resize", text));
+}
+
+const char* to_string(Upsample upsample) {
+    return upsample == Upsample::deconv ? "deconv" : "resize";
+}
+
 void validate(const ModelConfig& config) {
     const auto positive = [](const char* name, int value, int least, int most) {
         require(value >= least && value <= most, "model", "{} is {}, expected {} to {}", name,

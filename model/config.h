@@ -9,6 +9,13 @@
 
 namespace sg {
 
+/// How G doubles an image, twice: by a transposed 4x4 convolution of stride 2, as in the paper, or
+/// by repeating pixels and a 3x3 convolution ("resize-convolution": Odena, Dumoulin, Olah,
+/// "Deconvolution and Checkerboard Artifacts", Distill 2016).
+enum class Upsample { deconv, resize };
+Upsample upsample_from_string(const std::string& text);
+const char* to_string(Upsample upsample);
+
 /// The two networks' sizes (paper, appendix 7.2, tables 4 and 5; defaults are the paper's).
 struct ModelConfig {
     int height = 128, width = 128;  ///< of the images, in pixels
@@ -16,6 +23,7 @@ struct ModelConfig {
     int g_repeat_num = 6;           ///< G's residual blocks
     int d_conv_dim = 64;            ///< channels after D's first layer
     int d_repeat_num = 6;           ///< D's strided layers; each halves the image
+    Upsample upsample = Upsample::deconv;
     LabelLayout labels;
 
     /// Height / width of D's last feature map (and of the class head's kernel).

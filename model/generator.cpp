@@ -42,22 +42,33 @@ Declarations declare(const ModelConfig& config) {
             declare_norm(out, prefix + std::to_string(half + 1), 4 * d);
         }
     // Transposed convolutions: [in, 4, 4, out], as for the convolution they are the dgrad of.
-    layer(first_up(config), {4 * d, 4, 4, 2 * d}, 2 * d);
-    layer(first_up(config) + 3, {2 * d, 4, 4, d}, d);
+    const auto up = [&](int64_t in, int64_t channels) {
+        return config.upsample == Upsample::resize ? Shape{channels, 3, 3, in}
+                                                   : Shape{in, 4, 4, channels};
+    };
+    layer(first_up(config), up(4 * d, 2 * d), 2 * d);
+    layer(first_up(config) + 3, up(2 * d, d), d);
     out.emplace_back(main(head(config)) + ".weight", Shape{3, 7, 7, d});
     return out;
 }
 
 }  // namespace
 
-Generator::Generator(Device& device, const ModelConfig& config, Precision precision)
+Generator::Generator(Device& device, const ModelConfig& config, Precision precision,
+                     Moments moments)
     : config_(config),
       compute_(compute_type(precision)),
       math_(conv_math(precision)),
-      parameters_(device, master_type(precision), declare(config)) {}
+      parameters_(device, master_type(precision), declare(config), moments) {}
 
 const Tensor& Generator::weight(int layer) const {
     return parameters_[main(layer) + ".weight"];
+}
+
+Tensor Generator::up(const Tensor& x, int layer) const {
+    if (config_.upsample == Upsample::resize)
+        return conv2d(upsample2x(x), weight(layer), {}, {.stride = 1, .pad = 1, .math = math_});
+    return conv_transpose2d(x, weight(layer), {.stride = 2, .pad = 1, .math = math_});
 }
 
 Tensor Generator::norm(const Tensor& x, const std::string& prefix,
@@ -69,7 +80,6 @@ Tensor Generator::norm(const Tensor& x, const std::string& prefix,
 Tensor Generator::forward(const Tensor& x, const Tensor& labels) const {
     const ConvOptions same7{.stride = 1, .pad = 3, .math = math_};
     const ConvOptions same3{.stride = 1, .pad = 1, .math = math_};
-    // 4x4: halves, and doubles when transposed.
     const ConvOptions half{.stride = 2, .pad = 1, .math = math_};
     const InstanceNormOptions relu{.relu = true};
 
@@ -84,8 +94,7 @@ Tensor Generator::forward(const Tensor& x, const Tensor& labels) const {
         inner = conv2d(inner, parameters_[block + "3.weight"], {}, same3);
         h = norm(inner, block + "4", {.residual = h});
     }
-    for (int i : {first_up(config_), first_up(config_) + 3})
-        h = norm(conv_transpose2d(h, weight(i), half), main(i + 1), relu);
+    for (int i : {first_up(config_), first_up(config_) + 3}) h = norm(up(h, i), main(i + 1), relu);
     // tanh needs more digits near +-1 than bf16 has, so the last sums are kept as they are.
     const ConvOptions last{.stride = 1, .pad = 3, .out = parameters_.dtype(), .math = math_};
     return tanh(conv2d(h, weight(head(config_)), {}, last));

@@ -72,6 +72,8 @@ void apply(StarGan& model, const DiscriminatorStep& step, double learning_rate,
 void apply(StarGan& model, const GeneratorStep& step, double learning_rate, const AdamOptions& adam,
            const int32_t* halted) {
     model.G.parameters().adam_step(step.grads, ++model.g_updates, learning_rate, adam, halted);
+    if (model.G_ema)
+        model.G_ema->parameters().average_with(model.G.parameters(), model.ema, halted);
 }
 
 }  // namespace sg

@@ -39,8 +39,8 @@ DiscriminatorStep reference_d_step(const StarGan& model, const LossConfig& loss,
 GeneratorStep reference_g_step(const StarGan& model, const LossConfig& loss,
                                const TrainingBatch& batch);
 
-/// Adam updates with a step's gradients; counts them in the model. Nothing but the count changes if
-/// `halted`, in the device's memory, is there and not 0.
+/// Adam updates with a step's gradients; counts them in the model. G's average, if there is one,
+/// follows. Nothing but the count changes if `halted`, in the device's memory, is there and not 0.
 void apply(StarGan& model, const DiscriminatorStep& step, double learning_rate,
            const AdamOptions& adam, const int32_t* halted = nullptr);
 void apply(StarGan& model, const GeneratorStep& step, double learning_rate, const AdamOptions& adam,

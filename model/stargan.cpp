@@ -6,11 +6,20 @@
 
 namespace sg {
 
-StarGan::StarGan(Device& device, const ModelConfig& model_config, Precision model_precision)
+StarGan::StarGan(Device& device, const ModelConfig& model_config, Precision model_precision,
+                 double ema_decay)
     : config((validate(model_config), model_config)),
       precision(model_precision),
+      ema(ema_decay),
       G(device, config, precision),
-      D(device, config, precision) {}
+      D(device, config, precision) {
+    require(ema >= 0 && ema < 1, "model", "ema is {}, expected a decay in [0, 1), 0 for none", ema);
+    if (ema > 0) G_ema.emplace(device, config, precision, Moments::none);
+}
+
+const Generator& display_generator(const StarGan& model) {
+    return model.G_ema ? *model.G_ema : model.G;
+}
 
 namespace {
 
@@ -57,6 +66,7 @@ void initialise(Parameters& parameters, uint64_t seed, RngPurpose purpose, bool 
 void initialise(StarGan& model, uint64_t seed) {
     initialise(model.G.parameters(), seed, RngPurpose::init_generator, false);
     initialise(model.D.parameters(), seed, RngPurpose::init_discriminator, true);
+    if (model.G_ema) model.G_ema->parameters().copy_values(model.G.parameters());
 }
 
 Shape file_shape(const Shape& shape) {

@@ -70,8 +70,12 @@ std::vector<GradCase> conv_cases() {
          [=](const V& v) { return conv2d(v[0], v[1], {}, unit); }},
         {"conv2d_dgrad", {y, w}, [=](const V& v) { return conv2d_dgrad(v[0], v[1], 5, 4, o); }},
         {"conv2d_wgrad", {x, y}, [=](const V& v) { return conv2d_wgrad(v[0], v[1], 3, 2, o); }},
-        {"conv_transpose2d", {{2, 2, 3, 3}, {3, 4, 4, 2}}, [=](const V& v) {
-             return conv_transpose2d(v[0], v[1], o);
+        {"conv_transpose2d",
+         {{2, 2, 3, 3}, {3, 4, 4, 2}},
+         [=](const V& v) { return conv_transpose2d(v[0], v[1], o); }},
+        {"upsample2x", {x}, [](const V& v) { return upsample2x(mul(v[0], v[0])); }},
+        {"upsample2x_backward", {{2, 2, 4, 3}}, [](const V& v) {
+             return upsample2x_backward(mul(v[0], v[0]));
          }}};
 }
 

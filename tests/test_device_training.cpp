@@ -27,6 +27,12 @@ TEST_CASE("training on the simulated device is training on the CPU", "[model]") 
             INFO("attributes, architecture 90");
             compare_training(small_config({kFive}), precision, *sim(90));
         }
+        if (precision != Precision::tf32) {
+            INFO("resize-convolutions, architecture 90");
+            ModelConfig resize = small_config({kFive});
+            resize.upsample = Upsample::resize;
+            compare_training(resize, precision, *sim(90));
+        }
         INFO("two data sets, architecture 80");
         compare_training(small_config(tiny_config().labels.groups), precision, *sim(80));
     }

@@ -23,7 +23,7 @@ PlannedRun paper_run(Precision precision, int batch = 16) {
 
 /// The same iteration where it really runs.
 size_t used_bytes(Device& device, const PlannedRun& run) {
-    StarGan model(device, run.model, run.precision);
+    StarGan model(device, run.model, run.precision, run.ema);
     initialise(model, 1);
     const TrainingBatch batch = random_batch(device, run.model, run.precision, 0, run.batch, 5);
     StepLog log(model, run.batch, run.log_rows);
@@ -45,16 +45,21 @@ TEST_CASE("the plan is what an iteration takes", "[plan]") {
     for (const auto& [precision, architecture] :
          {std::pair{Precision::f32, 80}, {Precision::bf16, 90}}) {
         INFO(to_string(precision) << " on " << architecture);
-        const PlannedRun run{.model = tiny_config(), .precision = precision, .batch = 3};
-        SimOptions options;
-        options.architecture = architecture;
-        const auto sim = Device::sim(options);
-        const TrainingPlan plan = plan_training(gpu(architecture), run);
-        CHECK(plan.peak_bytes == plan_training(*sim, run).peak_bytes);
-        CHECK(plan.block_bytes >= plan.peak_bytes);
-        sim->arena().reserve(plan.block_bytes);
-        CHECK(used_bytes(*sim, run) == plan.peak_bytes);
-        CHECK(sim->arena().block_count() == 1);
+        const PlannedRun plain{.model = tiny_config(), .precision = precision, .batch = 3};
+        PlannedRun options_on = plain;
+        options_on.model.upsample = Upsample::resize, options_on.ema = 0.9;
+        for (const PlannedRun& run : {plain, options_on}) {
+            INFO(to_string(run.model.upsample) << ", ema " << run.ema);
+            SimOptions options;
+            options.architecture = architecture;
+            const auto sim = Device::sim(options);
+            const TrainingPlan plan = plan_training(gpu(architecture), run);
+            CHECK(plan.peak_bytes == plan_training(*sim, run).peak_bytes);
+            CHECK(plan.block_bytes >= plan.peak_bytes);
+            sim->arena().reserve(plan.block_bytes);
+            CHECK(used_bytes(*sim, run) == plan.peak_bytes);
+            CHECK(sim->arena().block_count() == 1);
+        }
     }
 }
 
@@ -78,6 +83,10 @@ TEST_CASE("a plan names the memory of the model", "[plan]") {
     constexpr size_t parameters = 8'430'528 + 44'762'048, copies = 3;  // value and two moments
     CHECK(plan.model_bytes >= parameters * copies * 4);
     CHECK(plan.model_bytes < parameters * copies * 4 * 1.001);
+    PlannedRun averaged = paper_run(Precision::f32);
+    averaged.ema = 0.999;
+    const size_t more = plan_training(gpu(90), averaged).model_bytes - plan.model_bytes;
+    CHECK((more >= 8'430'528 * 4 && more < 8'430'528 * 4 * 1.001));  // G once more, no moments
 }
 
 TEST_CASE("a plan lists every convolution once", "[plan]") {

@@ -38,6 +38,12 @@ TEST_CASE("ops refuse operands that do not fit, with their shapes", "[ops]") {
     expect_error([&] { conv2d(image, named, {}, {}); }, {"conv2d (main.3.weight)", "[1,7,7,2]"});
     expect_error([&] { conv2d_wgrad(image, image, 9, 9, {.layer = "main.6"}); },
                  {"conv2d_wgrad (main.6)", "[2,9,9,2]", "larger"});
+    expect_error([&] { upsample2x(a); }, {"upsample2x", "[2,3]"});
+    expect_error(
+        [&] {
+            upsample2x_backward(constant(*device, {1, 4, 3, 2}, 1));
+        },
+        {"upsample2x_backward", "[1,4,3,2]", "2W"});
     expect_error([&] { instance_norm(image, c, c); }, {"instance_norm", "gamma", "[3]", "[2]"});
     expect_error([&] { label_concat(image, a); }, {"label_concat", "[1,4,4,2]", "[2,3]"});
     expect_error([&] { bce_with_logits(a, b); }, {"bce_with_logits", "[3,2]"});

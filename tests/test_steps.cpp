@@ -75,6 +75,10 @@ TEST_CASE("the steps' gradients are the slopes of their weighted losses", "[mode
             check_step(model.G.parameters(), loss,
                        [&] { return reference_g_step(model, loss, batch); });
         }
+    config.upsample = Upsample::resize;
+    StarGan model = make_model(*device, config, f64, 3);
+    const TrainingBatch batch = random_batch(*device, config, f64, 0, 2, 20);
+    check_step(model.G.parameters(), {}, [&] { return reference_g_step(model, {}, batch); });
 }
 
 TEST_CASE("the adversarial losses are Eq. 1 and WGAN's", "[model]") {

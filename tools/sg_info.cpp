@@ -70,7 +70,9 @@ void print_checkpoint(const std::filesystem::path& given) {
                info.d_updates);
     fmt::print("images     {} x {} (height x width), centre crop {}\n", m.height, m.width,
                fmt::join(info.crop_sizes, ", "));
-    fmt::print("G          {} channels, {} residual blocks\n", m.g_conv_dim, m.g_repeat_num);
+    fmt::print("G          {} channels, {} residual blocks, up by {}{}\n", m.g_conv_dim,
+               m.g_repeat_num, sg::to_string(m.upsample),
+               info.ema > 0 ? fmt::format(", average with decay {}", info.ema) : "");
     fmt::print("D          {} channels, {} layers\n", m.d_conv_dim, m.d_repeat_num);
     for (const sg::LabelGroup& group : m.labels.groups)
         fmt::print("labels     {} ({}): {}\n", group.name, sg::to_string(group.kind),

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/safetensors.h"
+#include "train/model_json.h"
 
 namespace sg {
 
@@ -12,39 +13,6 @@ using json = nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr const char* format_name = "stargan-checkpoint-2";
-
-json labels_to_json(const LabelLayout& layout) {
-    json groups = json::array();
-    for (const LabelGroup& group : layout.groups)
-        groups.push_back(
-            {{"name", group.name}, {"kind", to_string(group.kind)}, {"labels", group.names}});
-    return groups;
-}
-
-json model_to_json(const ModelConfig& m) {
-    return {{"height", m.height},
-            {"width", m.width},
-            {"g_conv_dim", m.g_conv_dim},
-            {"g_repeat_num", m.g_repeat_num},
-            {"d_conv_dim", m.d_conv_dim},
-            {"d_repeat_num", m.d_repeat_num},
-            {"label_groups", labels_to_json(m.labels)}};
-}
-
-ModelConfig model_from_json(const json& j) {
-    ModelConfig m{.height = j.at("height"),
-                  .width = j.at("width"),
-                  .g_conv_dim = j.at("g_conv_dim"),
-                  .g_repeat_num = j.at("g_repeat_num"),
-                  .d_conv_dim = j.at("d_conv_dim"),
-                  .d_repeat_num = j.at("d_repeat_num"),
-                  .labels = {}};
-    for (const json& group : j.at("label_groups"))
-        m.labels.groups.push_back({.name = group.at("name"),
-                                   .kind = label_kind_from_string(group.at("kind")),
-                                   .names = group.at("labels")});
-    return m;
-}
 
 json metrics_to_json(const std::optional<GeneratorMetrics>& g) {
     if (!g) return nullptr;
@@ -62,6 +30,7 @@ void add_network(SafetensorsWriter& file, const std::string& prefix, const Param
         const auto& entry = p.entries()[i];
         const Shape shape = file_shape(entry.shape);
         file.add(prefix + entry.name, shape, to_file_layout(p.tensors()[i]));
+        if (!p.has_moments()) continue;
         file.add("adam.m." + prefix + entry.name, shape, to_file_layout(p.first_moment(i)));
         file.add("adam.v." + prefix + entry.name, shape, to_file_layout(p.second_moment(i)));
     }
@@ -121,9 +90,11 @@ void save_checkpoint(const fs::path& path, const StarGan& model, const Checkpoin
     SafetensorsWriter file;
     add_network(file, "G.", model.G.parameters());
     add_network(file, "D.", model.D.parameters());
+    if (model.G_ema) add_network(file, "G_ema.", model.G_ema->parameters());
     json state = {{"iteration", info.iteration},   {"g_updates", model.g_updates},
                   {"d_updates", model.d_updates},  {"seed", info.seed},
-                  {"crop_sizes", info.crop_sizes}, {"last_g", json::array()}};
+                  {"crop_sizes", info.crop_sizes}, {"ema", model.ema},
+                  {"last_g", json::array()}};
     for (const auto& g : info.last_g) state["last_g"].push_back(metrics_to_json(g));
     const std::string model_text = model_to_json(info.model).dump(), state_text = state.dump();
     file.write(path,
@@ -146,6 +117,7 @@ CheckpointInfo parse_info(const SafetensorsReader& file) {
         info.g_updates = state.at("g_updates");
         info.d_updates = state.at("d_updates");
         info.seed = state.at("seed");
+        info.ema = state.at("ema");
         info.crop_sizes = state.at("crop_sizes").get<std::vector<int>>();
         for (const json& g : state.at("last_g")) info.last_g.push_back(metrics_from_json(g));
     } catch (const json::exception& error) {
@@ -175,6 +147,10 @@ void load_checkpoint(const fs::path& path, StarGan& model, LoadMoments moments) 
     require_undamaged(file);
     load_network(file, "G.", model.G.parameters(), moments);
     load_network(file, "D.", model.D.parameters(), moments);
+    if (model.G_ema && info.ema > 0)
+        load_network(file, "G_ema.", model.G_ema->parameters(), LoadMoments::no);
+    else if (model.G_ema)
+        model.G_ema->parameters().copy_values(model.G.parameters());
     model.g_updates = info.g_updates;
     model.d_updates = info.d_updates;
 }

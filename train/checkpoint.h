@@ -12,7 +12,8 @@ namespace sg {
 
 /// What a checkpoint says about itself, besides the tensors. One .safetensors file: G.* and D.*
 /// under the official state-dict names and in PyTorch's layout, Adam's moments as adam.m.G.* and
-/// adam.v.G.*; everything below as metadata. It describes itself: no flag is needed to use it.
+/// adam.v.G.*, G's average as G_ema.*; everything below as metadata. It describes itself: no flag
+/// is needed to use it.
 struct CheckpointInfo {
     ModelConfig model;
     int64_t iteration = 0;  ///< iterations completed; also the position in the data
@@ -20,6 +21,7 @@ struct CheckpointInfo {
     uint64_t seed = 0;
     std::string settings = {};         ///< JSON of the training configuration (to_json)
     std::vector<int> crop_sizes = {};  ///< centre crop per label group; 0: none
+    double ema = 0;                    ///< decay of G's average; 0: there is none
     /// G's last losses per label group, shown until its next step on that data set.
     std::vector<std::optional<GeneratorMetrics>> last_g = {};
 };
@@ -35,7 +37,9 @@ CheckpointInfo read_checkpoint_info(const std::filesystem::path& path);
 /// checksum.
 void require_undamaged_checkpoint(const std::filesystem::path& path);
 
-/// Fills a model built from the checkpoint's own configuration. Verifies the data's hash.
+/// Fills a model built from the checkpoint's own configuration. Verifies the data's hash. A model
+/// with an average takes the file's, or starts it at the loaded G if the file has none; a model
+/// without leaves the file's out.
 enum class LoadMoments { no, yes };
 void load_checkpoint(const std::filesystem::path& path, StarGan& model, LoadMoments moments);
 

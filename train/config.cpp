@@ -227,6 +227,7 @@ ModelConfig model_config(const TrainConfig& c, const LabelLayout& labels) {
             .g_repeat_num = c.g_repeat_num,
             .d_conv_dim = c.d_conv_dim,
             .d_repeat_num = c.d_repeat_num,
+            .upsample = upsample_from_string(c.upsample),
             .labels = labels};
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 /// Queues an iteration; what it took is left in the device. Returns the bytes of the model.
 size_t run_iteration(Device& planning, const PlannedRun& run) {
-    StarGan model(planning, run.model, run.precision);
+    StarGan model(planning, run.model, run.precision, run.ema);
     const size_t model_bytes = planning.arena().bytes_in_use();
     const DType master = master_type(run.precision);
     const auto images = [&](int64_t count) {

@@ -16,6 +16,7 @@ struct PlannedRun {
     Precision precision = Precision::f32;
     int batch = 16;
     int samples = 0;  ///< faces of the sample grid (of all data sets), which stay on the device
+    double ema = 0;   ///< decay of the average of G; 0: none
     LossConfig loss = {};
     int64_t log_rows = 10;  ///< D steps whose losses wait on the device
 };
@@ -23,7 +24,7 @@ struct PlannedRun {
 struct TrainingPlan {
     size_t peak_bytes = 0;   ///< of tensors in use at once
     size_t block_bytes = 0;  ///< of one block of memory in which an arena can place them
-    size_t model_bytes = 0;  ///< of these, parameters and Adam's moments
+    size_t model_bytes = 0;  ///< of these, parameters, Adam's moments, G's average
     std::vector<ConvCall> convolutions = {};
 };
 

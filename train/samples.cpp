@@ -97,7 +97,8 @@ void SampleGrid::write(const StarGan& model, const std::filesystem::path& path) 
             const auto& [name, g, label] = columns[c];
             const Tensor labels = unified_labels(faces.images.device(), layout_, g,
                                                  all_targets(layout_.groups[g], own[g], label));
-            paste(grid, translate(model.G, faces.images, labels), size_, first_row, int(c) + 1);
+            paste(grid, translate(display_generator(model), faces.images, labels), size_, first_row,
+                  int(c) + 1);
         }
         first_row += int(faces.images.dim(0));
     }

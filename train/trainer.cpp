@@ -35,10 +35,11 @@ class Run {
                                  .precision = precision_from_string(config_.precision),
                                  .batch = config_.batch_size,
                                  .samples = config_.samples * data_.sets(),
+                                 .ema = config_.ema,
                                  .loss = loss_,
                                  .log_rows = log_rows()};
         prepare_device(device, planned, [this](const std::string& line) { say(line); });
-        model_.emplace(device, planned.model, planned.precision);
+        model_.emplace(device, planned.model, planned.precision, planned.ema);
     }
 
     TrainResult run() {
@@ -211,7 +212,8 @@ class Run {
                 .finished = finished,
                 .checkpoint = last_checkpoint_,
                 .sample_grid = last_grid_,
-                .truth = finished ? write_truth(request_.run, device_, model_->G, data_, size_)
+                .truth = finished ? write_truth(request_.run, device_, display_generator(*model_),
+                                                data_, size_)
                                   : std::vector<TruthError>{}};
     }
 

@@ -89,7 +89,7 @@ class Translator {
           request_(request),
           path_(resolve_checkpoint(request.checkpoint)),
           info_(read_checkpoint_info(path_)),
-          model_(device, info_.model, Precision::f32),
+          model_(device, info_.model, Precision::f32, info_.ema),
           from_(layout().groups.size()) {
         if (!request.from.empty()) from_ = parse_settings_of_all(layout(), request.from);
         for (const std::string& text : request.set)
@@ -152,8 +152,8 @@ class Translator {
     Image picture(const Tensor& x, const Target& target) const {
         const Tensor labels = Tensor::from_host(device_, {1, layout().label_dim()},
                                                 std::span<const float>(target.labels));
-        return image_from_float(translate(model_.G, x, labels).to_host_f32(), size().height,
-                                size().width);
+        return image_from_float(translate(display_generator(model_), x, labels).to_host_f32(),
+                                size().height, size().width);
     }
 
     std::vector<Image> strip_of(const Tensor& x, const Target& own,

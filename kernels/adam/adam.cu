@@ -1,6 +1,7 @@
 #include "kernels/adam/adam.h"
 
 #include <cmath>
+#include <type_traits>
 
 #include "kernels/common/elementwise.cuh"
 
@@ -62,6 +63,26 @@ __global__ void adam_advance_kernel(Global<AdamSchedule> schedule, double beta1,
     schedule[0] = adam_schedule(last.step + 1, last.lr, beta1, beta2);
 }
 
+template <int N>
+__device__ void average(float rest, Global<float> to, Global<const float> p, int64_t i) {
+    Vec<float, N> values = load<N>(to + i);
+    const Vec<float, N> now = load<N>(p + i);
+#pragma unroll
+    for (int k = 0; k < N; ++k) values[k] += rest * (now[k] - values[k]);
+    store(to + i, values);
+}
+
+/// As adam_kernel divides the elements.
+template <int N>
+__global__ void ema_kernel(int64_t count, float rest, Global<float> to, Global<const float> p,
+                           Global<const int32_t> halted) {
+    if (halted && *halted) return;
+    for (int64_t i = grid_thread() * N; i + N <= count; i += grid_threads() * N)
+        average<N>(rest, to, p, i);
+    const int64_t left = count - count % N + grid_thread();
+    if (left < count) average<1>(rest, to, p, left);
+}
+
 // ---------------------------------------------------------------------------------------------
 // Launchers
 
@@ -94,7 +115,22 @@ void adam_update(Device& device, const AdamArgs<T>& args) {
         launch_adam<1>(device, args);
 }
 
+template <DeviceContext Device, class T>
+void ema_update(Device& device, const EmaArgs<T>& args) {
+    const auto run = [&](auto width) {
+        constexpr int N = decltype(width)::value;
+        launch(device, elementwise_launch(device.properties(), "ema_kernel", args.count / N + 1),
+               ema_kernel<N>, args.count, float(1.0 - args.decay), args.average, args.p,
+               args.halted);
+    };
+    if (aligned_to(16, args.average, args.p))
+        run(std::integral_constant<int, vec_width<float>>{});
+    else
+        run(std::integral_constant<int, 1>{});
+}
+
 template void adam_advance(ThisDevice&, const AdamAdvanceArgs&);
 template void adam_update(ThisDevice&, const AdamArgs<float>&);
+template void ema_update(ThisDevice&, const EmaArgs<float>&);
 
 }  // namespace sg

@@ -58,4 +58,20 @@ void adam_update(CpuContext& context, const AdamArgs<T>& args);
 template <DeviceContext Device, class T>
 void adam_update(Device& device, const AdamArgs<T>& args);
 
+/// One step of the exponential average of `count` parameters: average += (1 - decay) (p - average),
+/// that is decay average + (1 - decay) p, and exactly p where it was p already.
+/// Instantiations: T = float, double (double on the CPU only).
+template <class T>
+struct EmaArgs {
+    int64_t count;
+    T* average;  ///< updated in place
+    const T* p;
+    double decay;                     ///< in [0, 1)
+    const int32_t* halted = nullptr;  ///< if not null and *halted is not 0, nothing is changed
+};
+template <class T>
+void ema_update(CpuContext& context, const EmaArgs<T>& args);
+template <DeviceContext Device, class T>
+void ema_update(Device& device, const EmaArgs<T>& args);
+
 }  // namespace sg

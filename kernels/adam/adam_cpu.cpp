@@ -33,7 +33,22 @@ void adam_update(CpuContext& context, const AdamArgs<T>& args) {
     });
 }
 
-template void adam_update(CpuContext&, const AdamArgs<float>&);
-template void adam_update(CpuContext&, const AdamArgs<double>&);
+template <class T>
+void ema_update(CpuContext& context, const EmaArgs<T>& args) {
+    if (args.halted && *args.halted) return;
+    const T rest = T(1.0 - args.decay);  // in f64, as above
+    parallel_chunks(context, args.count, [&](int64_t begin, int64_t end) {
+        T* average = args.average;
+        const T* p = args.p;
+#pragma omp simd
+        for (int64_t i = begin; i < end; ++i) average[i] += rest * (p[i] - average[i]);
+    });
+}
+
+#define SG_INSTANTIATE(T)                                       \
+    template void adam_update(CpuContext&, const AdamArgs<T>&); \
+    template void ema_update(CpuContext&, const EmaArgs<T>&);
+SG_INSTANTIATE(float)
+SG_INSTANTIATE(double)
 
 }  // namespace sg

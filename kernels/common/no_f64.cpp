@@ -7,6 +7,7 @@
 #include "kernels/loss/loss.h"
 #include "kernels/pointwise/pointwise.h"
 #include "kernels/reduce/reduce.h"
+#include "kernels/upsample/upsample.h"
 
 // f64 is for gradient checks on the CPU. Asking another device for it is an error with the kernel's
 // name, so that code that chooses the type at run time builds for every device.
@@ -33,6 +34,7 @@ namespace {
     }
 
 SG_NO_F64(adam_update, AdamArgs)
+SG_NO_F64(ema_update, EmaArgs)
 SG_NO_F64(gradient_penalty, PenaltyArgs)
 SG_NO_F64(interpolate, InterpolateArgs)
 SG_NO_F64(leaky_mask, LeakyMaskArgs)
@@ -61,6 +63,8 @@ SG_NO_F64(sum_rows, SumArgs)
 SG_NO_F64(sum_channels, SumArgs)
 SG_NO_F64(find_non_finite, NonFiniteArgs)
 SG_NO_F64(conv_wgrad, ConvWgradArgs)
+SG_NO_F64(upsample_forward, UpsampleForwardArgs)
+SG_NO_F64(upsample_backward, UpsampleBackwardArgs)
 
 // Kernels that are templates of two types.
 #define SG_NO_F64_PAIR(function, Arguments)  \
