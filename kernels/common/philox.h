@@ -43,6 +43,7 @@ enum class RngPurpose : uint32_t {
     synth_attributes = 8,
     split = 9,
     test = 10,
+    balanced_item = 11,
 };
 
 /// A number is a function of (seed, purpose, iteration, index) alone: counter words 0-1 hold the
