@@ -45,7 +45,8 @@ BatchUploader::BatchUploader(Device& device, int64_t count, ImageSize size,
       floats_(2 * label_floats_ + padded(count)),
       image_bytes_(resident ? size_t(count) * sizeof(int64_t) : size_t(element_count(shape_))),
       queue_(device, floats_ * sizeof(float) + image_bytes_ + size_t(count)) {
-    require(!resident || (&resident->device() == &device && resident->size() == size), "batch",
+    if (!resident) return;
+    require(&resident->device() == &device && resident->size() == size, "batch",
             "the resident images are {}x{} on {}, the batches {}x{} on {}", resident->size().width,
             resident->size().height, resident->device().name(), size.width, size.height,
             device.name());
@@ -59,9 +60,10 @@ void BatchUploader::check(const Batch& batch) const {
             "batch", "{} flips, {} bytes{} and {} labels do not make {} images of {}",
             batch.flips.size(), images, resident_ ? " of items" : "", batch.labels.size(), count,
             to_string(shape_));
-    for (size_t n = 0; resident_ && n < batch.items.size(); ++n)  // the kernel does not check
-        require(batch.items[n] >= 0 && batch.items[n] < resident_->count(), "batch",
-                "item {} is not among {} resident images", batch.items[n], resident_->count());
+    if (!resident_) return;
+    for (const int64_t item : batch.items)  // the kernel does not check
+        require(item >= 0 && item < resident_->count(), "batch",
+                "item {} is not among {} resident images", item, resident_->count());
 }
 
 void BatchUploader::pack(const Batch& batch, std::span<std::byte> to) const {
@@ -79,9 +81,10 @@ void BatchUploader::pack(const Batch& batch, std::span<std::byte> to) const {
     const Rng rng{.seed = seed_, .purpose = RngPurpose::gp_alpha, .iteration = iteration};
     for (int64_t n = 0; n < count; ++n) floats[2 * label_floats_ + n] = rng.uniform(n);
     std::byte* images = to.data() + floats_ * sizeof(float);
-    const void* from = batch.images.data();
-    if (resident_) from = batch.items.data();
-    std::memcpy(images, from, image_bytes_);
+    if (resident_)
+        std::memcpy(images, batch.items.data(), image_bytes_);
+    else
+        std::memcpy(images, batch.images.data(), image_bytes_);
     std::memcpy(images + image_bytes_, batch.flips.data(), batch.flips.size());
 }
 
