@@ -20,12 +20,10 @@ namespace sg {
 namespace {
 
 constexpr const char* kOperation = "loader";
-constexpr int kChannels = 3;
 
 /// What lies in memory already is not kept there again.
 int64_t cache_budget(const Dataset& dataset, const LoaderOptions& options) {
-    const bool needed = options.pixels && dataset.stored_images(options.size).empty();
-    return needed ? options.cache_bytes : 0;
+    return options.pixels && dataset.stored_images(options.size).empty() ? options.cache_bytes : 0;
 }
 
 // A batch in the making. Its slots are filled by any worker; each slot has its own memory.
@@ -44,7 +42,7 @@ struct Loader::Impl {
         : dataset(data),
           items(std::move(list)),
           options(opts),
-          image_bytes(size_t(opts.size.height) * size_t(opts.size.width) * kChannels),
+          image_bytes(size_t(opts.size.height) * size_t(opts.size.width) * 3),
           cache(items.size(), image_bytes, cache_budget(data, opts)),
           opened(first) {
         if (opts.balance) draw.emplace(data, items);
@@ -224,10 +222,9 @@ Loader::Loader(const Dataset& dataset, std::vector<int64_t> items, const LoaderO
             first_iteration);
     require(int64_t(items.size()) >= options.batch, kOperation,
             "{} items do not fill a batch of {}", items.size(), options.batch);
-    for (const int64_t item : items) {
+    for (const int64_t item : items)
         require(item >= 0 && item < dataset.size(), kOperation, "item {} is outside 0 to {}", item,
                 dataset.size() - 1);
-    }
     impl_ = std::make_unique<Impl>(dataset, std::move(items), options, first_iteration);
     impl_->start();
 }
@@ -241,9 +238,8 @@ Batch Loader::next() {
 std::vector<std::string> Loader::skipped() const {
     const std::lock_guard lock(impl_->mutex);
     std::vector<std::string> names;
-    for (const size_t position : impl_->broken_order) {
+    for (const size_t position : impl_->broken_order)
         names.push_back(impl_->dataset.item_name(impl_->items[position]));
-    }
     return names;
 }
 
