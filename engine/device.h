@@ -78,6 +78,8 @@ class Device {
     };
     /// Of a GPU; zero for devices in the host's memory.
     Memory memory() const;
+    /// Where the arena takes its memory, for what shall not lie in the arena.
+    std::unique_ptr<BlockSource> blocks();
 
     /// All that the host does with the device's memory, in the order of kernels. Host memory may be
     /// reused on return; download waits for the kernels before it.
@@ -100,7 +102,6 @@ class Device {
         : name_(std::move(name)),
           context_(kind, std::forward<Arguments>(arguments)...),
           arena_(Arena::default_block, blocks()) {}
-    std::unique_ptr<BlockSource> blocks();
 
     std::string name_;
     Context context_;

@@ -2,6 +2,7 @@
 
 #include "benchmarks/conv_layers.h"
 #include "benchmarks/kernel_report.h"
+#include "benchmarks/loader_benchmark.h"
 #include "benchmarks/step_benchmark.h"
 #include "engine/atomic_file.h"
 #include "tools/tool.h"
@@ -61,6 +62,50 @@ int run_step(StepOptions& options) {
                result.peak_rss_mb);
     if (file) {
         file->write(sg::to_json(*device, benchmark, result).dump(2) + "\n");
+        file->commit();
+    }
+    return sg::tools::exit_success;
+}
+
+struct LoaderCommand {
+    sg::LoaderBenchmark benchmark;
+    sg::tools::DeviceOptions device{.name = "cpu"};
+    std::string json;
+};
+
+CLI::App* add_loader_command(CLI::App& app, LoaderCommand& options) {
+    auto& [config, images, batches, rounds] = options.benchmark;
+    CLI::App* loader = app.add_subcommand(
+        "loader", "times reading images, making batches of them and uploading these");
+    const auto count = [&](const char* name, int& value, const char* help) {
+        loader->add_option(name, value, help)->check(CLI::Range(1, most))->capture_default_str();
+    };
+    config.packs = "off";
+    loader->add_option("--data", config.data, "KIND:PLACE,KEY=VALUE... as for sg_train")
+        ->capture_default_str();
+    loader->add_option("--packs", config.packs, "off, or a folder for decoded images")
+        ->capture_default_str();
+    loader->add_option("--image-size", config.image_size, "one side or HEIGHTxWIDTH")
+        ->capture_default_str();
+    count("--batch-size", config.batch_size, "images of a batch");
+    count("--num-workers", config.num_workers, "loading threads");
+    count("--images", images, "images of a data set that take part");
+    count("--batches", batches, "batches of a round");
+    count("--rounds", rounds, "timed rounds");
+    sg::tools::add_device_options(*loader, options.device);
+    loader->add_option("--json", options.json, "write the measurements to this file");
+    return loader;
+}
+
+int run_loader(LoaderCommand& options) {
+    const auto device = sg::tools::open_device(options.device, sg::tools::to_stderr).device;
+    std::optional<sg::AtomicFile> file;
+    if (!options.json.empty()) file.emplace(options.json);
+    fmt::print("device {}\n", sg::tools::device_report(*device));
+    const auto results = sg::run_loader_benchmark(*device, options.benchmark, sg::tools::to_stderr);
+    sg::print_report(options.benchmark, results);
+    if (file) {
+        file->write(sg::to_json(*device, options.benchmark, results).dump(2) + "\n");
         file->commit();
     }
     return sg::tools::exit_success;
@@ -183,12 +228,15 @@ int run_kernels(KernelOptions& options, const CLI::App& command) {
 
 int run(int argc, char** argv) {
     StepOptions step_options;
+    LoaderCommand loader_options;
     KernelOptions kernel_options;
     CLI::App app{"Measures how fast this machine trains, and what its kernels do."};
     app.require_subcommand(1);
     const CLI::App* step = add_step_command(app, step_options);
+    const CLI::App* loader = add_loader_command(app, loader_options);
     const CLI::App* kernels = add_kernels_command(app, kernel_options);
     if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
+    if (loader->parsed()) return run_loader(loader_options);
     return step->parsed() ? run_step(step_options) : run_kernels(kernel_options, *kernels);
 }
 

@@ -72,14 +72,11 @@ TrainingPlan plan_training(Device& device, const PlannedRun& run) {
     return plan_with([&] { return Device::planning_for(device); }, run);
 }
 
-namespace {
-
-/// What stays free besides the tensors: libraries load kernels when they are first used.
-constexpr size_t reserve_bytes = size_t{256} << 20;
-
 std::string gigabytes(size_t bytes) {
     return fmt::format("{:.2f} GB", double(bytes) / 1e9);
 }
+
+namespace {
 
 /// What a user could do about a run that does not fit.
 std::string what_would_fit(const PlannedRun& run, const DeviceProperties& properties,

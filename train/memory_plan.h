@@ -10,6 +10,12 @@
 
 namespace sg {
 
+/// What stays free on a device besides what is planned: libraries load kernels when they are first
+/// used.
+inline constexpr size_t reserve_bytes = size_t{256} << 20;
+/// "1.25 GB"
+std::string gigabytes(size_t bytes);
+
 /// What decides how much memory a training run takes.
 struct PlannedRun {
     ModelConfig model;

@@ -20,16 +20,17 @@ class Run {
           request_(request),
           config_(request.config),
           observer_(observer),
+          say_(observer.message ? observer.message : [](const std::string&) {}),
           read_every_(read_every),
           size_(parse_image_size(config_.image_size)),
-          data_(config_, request.cache, [this](const std::string& line) { say(line); }),
+          data_(config_, request.cache, say_),
           schedule_(data_.sets(), config_.joint_iteration, config_.n_critic),
           loss_(loss_config(config_)),
           last_g_(data_.sets()) {
         require(request.resume || !holds_a_run(request.run), "train",
                 "{} already holds a run; continue it with --resume {} or choose another --out",
                 request.run.string(), request.run.string());
-        say(data_.report());
+        say_(data_.report());
         data_.require_trainable(config_.batch_size);
         const PlannedRun planned{.model = model_config(config_, data_.layout()),
                                  .precision = precision_from_string(config_.precision),
@@ -38,14 +39,16 @@ class Run {
                                  .ema = config_.ema,
                                  .loss = loss_,
                                  .log_rows = log_rows()};
-        prepare_device(device, planned, [this](const std::string& line) { say(line); });
+        prepare_device(device, planned, say_);
+        data_.make_resident(device, say_);
         model_.emplace(device, planned.model, planned.precision, planned.ema);
     }
 
     TrainResult run() {
         start();  // before anything is written: a refused resume changes nothing
         lock_.emplace(request_.run);
-        prepare_folder();
+        prepare_run_folder(request_.run, config_, data_);
+        grid_.emplace(make_sample_grid(device_, data_, size_, config_.samples, say_));
         metrics_file_.emplace(request_.run, iteration_);
         guarded([&] { data_.start(device_, schedule_, iteration_); });
         const int64_t end =
@@ -56,7 +59,7 @@ class Run {
         while (iteration_ < end && !stopping()) {
             guarded([&] { iterate(end); });
             for (const std::string& name : data_.new_skips())
-                say("skipped an image that does not decode: " + name + "\n");
+                say_("skipped an image that does not decode: " + name + "\n");
             after_iteration(end);
         }
         read_log();
@@ -64,9 +67,6 @@ class Run {
     }
 
   private:
-    void say(const std::string& text) const {
-        if (observer_.message) observer_.message(text);
-    }
     bool stopping() const { return request_.stop && request_.stop->load(); }
 
     /// D steps whose losses wait on the device: of whole iterations.
@@ -74,20 +74,13 @@ class Run {
         return std::min(read_every_, most_unread) * schedule_.steps_per_iteration();
     }
 
-    void prepare_folder() {
-        prepare_run_folder(request_.run, config_, data_);
-        grid_.emplace(make_sample_grid(device_, data_, size_, config_.samples,
-                                       [this](const std::string& line) { say(line); }));
-    }
-
     void start() {
         if (!request_.resume) {
             initialise(*model_, uint64_t(config_.seed));
-            say(parameter_report(*model_));
+            say_(parameter_report(*model_));
             return;
         }
-        const Resumed resumed = resume_run(request_.run, config_, *model_,
-                                           [this](const std::string& line) { say(line); });
+        const Resumed resumed = resume_run(request_.run, config_, *model_, say_);
         iteration_ = resumed.info.iteration;
         last_g_ = resumed.info.last_g;
         last_checkpoint_ = resumed.checkpoint;
@@ -97,7 +90,7 @@ class Run {
     void report_time(const TrainingBatch& batch, int64_t end) {
         const double iteration = seconds_per_iteration(*model_, loss_, batch, config_.n_critic) *
                                  schedule_.steps_per_iteration();
-        say(time_report(iteration, end - iteration_, device_.arena().peak_bytes()));
+        say_(time_report(iteration, end - iteration_, device_.arena().peak_bytes()));
     }
 
     /// On every data set whose turn it is.
@@ -142,7 +135,7 @@ class Run {
             metrics.g = last_g_[metrics.set];
             metrics_ = metrics;
             if (!logged(metrics)) continue;
-            if (!metrics_file_->append(metrics)) say("warning: metrics.jsonl cannot be written\n");
+            if (!metrics_file_->append(metrics)) say_("warning: metrics.jsonl cannot be written\n");
             if (observer_.metrics) observer_.metrics(metrics);
         }
         if (!reading.failure.empty())
@@ -182,7 +175,7 @@ class Run {
                 save();
             } catch (const std::exception& error) {
                 if (dynamic_cast<const LostDevice*>(&error)) throw;
-                say(fmt::format("warning: {}; training goes on\n", error.what()));
+                say_(fmt::format("warning: {}; training goes on\n", error.what()));
             }
         }
     }
@@ -193,7 +186,7 @@ class Run {
             grid_->write(*model_, path);
             last_grid_ = path;
         } catch (const Error& error) {
-            say(fmt::format("warning: {}\n", error.what()));
+            say_(fmt::format("warning: {}\n", error.what()));
         }
     }
 
@@ -221,6 +214,7 @@ class Run {
     const TrainRequest& request_;
     const TrainConfig& config_;
     const TrainObserver& observer_;
+    const std::function<void(const std::string&)> say_;
     int64_t read_every_;
     ImageSize size_;
     TrainingData data_;

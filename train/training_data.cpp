@@ -26,6 +26,7 @@ TrainingData::TrainingData(const TrainConfig& config, const std::filesystem::pat
         Split split = make_split(*dataset, test_count, uint64_t(config.seed));
         sets_.push_back({std::move(dataset), std::move(split)});
     }
+    resident_.resize(sets_.size());
 }
 
 TrainingData::~TrainingData() = default;
@@ -56,6 +57,13 @@ void TrainingData::require_trainable(int batch) const {
     for (const Set& set : sets_) sg::require_trainable(*set.dataset, set.split, batch);
 }
 
+void TrainingData::make_resident(Device& device, const Say& say) {
+    std::vector<const Dataset*> data;
+    for (const Set& set : sets_) data.push_back(set.dataset.get());
+    resident_ = sg::make_resident(device, config_.resident, data,
+                                  parse_image_size(config_.image_size), say);
+}
+
 void TrainingData::start(Device& device, const JointSchedule& schedule, int64_t iteration) {
     feeds_.clear();
     const ImageSize size = parse_image_size(config_.image_size);
@@ -64,10 +72,13 @@ void TrainingData::start(Device& device, const JointSchedule& schedule, int64_t 
         options.seed = seed_of_set(uint64_t(config_.seed), k);
         options.threads = std::max(1, options.threads / sets());
         options.cache_bytes /= sets();
-        feeds_.emplace_back(
-            new Feed{.loader = {*sets_[k].dataset, sets_[k].split.train, options,
-                                schedule.batches_before(k, iteration)},
-                     .uploader = {device, config_.batch_size, size, layout_, k, options.seed}});
+        const ResidentImages* resident = resident_[k].get();
+        options.pixels = !resident;
+        if (resident) options.damaged = resident->damaged();
+        feeds_.emplace_back(new Feed{
+            .loader = {*sets_[k].dataset, sets_[k].split.train, options,
+                       schedule.batches_before(k, iteration)},
+            .uploader = {device, config_.batch_size, size, layout_, k, options.seed, resident}});
     }
 }
 

@@ -10,6 +10,7 @@
 #include "train/config.h"
 #include "train/data/dataset.h"
 #include "train/joint_schedule.h"
+#include "train/resident.h"
 
 namespace sg {
 
@@ -35,6 +36,9 @@ class TrainingData {
     /// Throws Error for data that cannot train (dataset.h).
     void require_trainable(int batch) const;
 
+    /// Uploads the images that the setting `resident` (resident.h) wants on the device. To be
+    /// called once the device has taken the memory of the training.
+    void make_resident(Device& device, const Say& say);
     /// Starts loading where `iteration` begins. The batches of a data set come in order.
     void start(Device& device, const JointSchedule& schedule, int64_t iteration);
     /// The next batch of a data set, on the device.
@@ -51,7 +55,8 @@ class TrainingData {
     const TrainConfig& config_;
     std::vector<Set> sets_;
     LabelLayout layout_;
-    std::vector<std::unique_ptr<Feed>> feeds_;  ///< per data set, once training starts
+    std::vector<std::unique_ptr<ResidentImages>> resident_;  ///< per data set, or null
+    std::vector<std::unique_ptr<Feed>> feeds_;               ///< per data set, once training starts
 };
 
 /// The seed of data set `set`: `seed` itself for the first.

@@ -44,6 +44,7 @@ enum class RngPurpose : uint32_t {
     split = 9,
     test = 10,
     data_set = 11,
+    balanced_item = 12,
 };
 
 /// A number is a function of (seed, purpose, iteration, index) alone: counter words 0-1 hold the

@@ -1,15 +1,18 @@
 #include "train/data/loader.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 #include <utility>
 
 #include "kernels/common/error.h"
 #include "kernels/common/philox.h"
+#include "train/data/balance.h"
 #include "train/data/image_cache.h"
 #include "train/data/shuffle.h"
 
@@ -17,7 +20,11 @@ namespace sg {
 namespace {
 
 constexpr const char* kOperation = "loader";
-constexpr int kChannels = 3;
+
+/// What lies in memory already is not kept there again.
+int64_t cache_budget(const Dataset& dataset, const LoaderOptions& options) {
+    return options.pixels && dataset.stored_images(options.size).empty() ? options.cache_bytes : 0;
+}
 
 // A batch in the making. Its slots are filled by any worker; each slot has its own memory.
 struct Pending {
@@ -35,9 +42,11 @@ struct Loader::Impl {
         : dataset(data),
           items(std::move(list)),
           options(opts),
-          image_bytes(size_t(opts.size.height) * size_t(opts.size.width) * kChannels),
-          cache(items.size(), image_bytes, opts.cache_bytes),
-          opened(first) {}
+          image_bytes(size_t(opts.size.height) * size_t(opts.size.width) * 3),
+          cache(items.size(), image_bytes, cache_budget(data, opts)),
+          opened(first) {
+        if (opts.balance) draw.emplace(data, items);
+    }
 
     ~Impl() {
         {
@@ -54,7 +63,8 @@ struct Loader::Impl {
         for (int i = 0; i < options.threads; ++i) workers.emplace_back([this] { work(); });
     }
 
-    void open_batch();  // the caller holds the mutex
+    void open_batch();                               // the caller holds the mutex
+    std::vector<int64_t> choose(int64_t iteration);  // the same
     void work();
     void fill(Pending& pending, int slot);
     size_t read(int64_t position, std::span<uint8_t> pixels);
@@ -66,6 +76,7 @@ struct Loader::Impl {
     const LoaderOptions options;
     const size_t image_bytes;
     ImageCache cache;
+    std::optional<BalancedDraw> draw;  // for balance
 
     mutable std::mutex mutex;  // guards all below
     std::condition_variable work_ready, batch_ready;
@@ -81,19 +92,33 @@ struct Loader::Impl {
     std::vector<std::thread> workers;
 };
 
-void Loader::Impl::open_batch() {
+/// The positions of a batch.
+std::vector<int64_t> Loader::Impl::choose(int64_t iteration) {
+    if (draw) {
+        require(iteration <= int64_t{UINT32_MAX}, kOperation, "iteration {} lies beyond {}",
+                iteration, UINT32_MAX);
+        std::vector<int64_t> positions;
+        for (int slot = 0; slot < options.batch; ++slot)
+            positions.push_back(draw->position(options.seed, uint32_t(iteration), slot));
+        return positions;
+    }
     const auto count = int64_t(items.size());
     const int64_t per_epoch = count / options.batch;
-    const int64_t epoch = opened / per_epoch, begin = opened % per_epoch * options.batch;
-    require(epoch <= int64_t{UINT32_MAX}, kOperation, "iteration {} lies beyond epoch {}", opened,
-            UINT32_MAX);
+    const int64_t epoch = iteration / per_epoch, begin = iteration % per_epoch * options.batch;
+    require(epoch <= int64_t{UINT32_MAX}, kOperation, "iteration {} lies beyond epoch {}",
+            iteration, UINT32_MAX);
     if (order.empty() || order_epoch != uint32_t(epoch)) {
         order = epoch_order(options.seed, uint32_t(epoch), count);
         order_epoch = uint32_t(epoch);
     }
+    return {order.begin() + begin, order.begin() + begin + options.batch};
+}
+
+void Loader::Impl::open_batch() {
+    std::vector<int64_t> positions = choose(opened);  // before anything changes: it can throw
     Pending& pending = window.emplace_back();
     pending.batch.iteration = opened++;
-    pending.positions.assign(order.begin() + begin, order.begin() + begin + options.batch);
+    pending.positions = std::move(positions);
     pending.missing = options.batch;
     work_ready.notify_all();
 }
@@ -128,11 +153,12 @@ void Loader::Impl::fill(Pending& pending, int slot) {
     // By a worker, as clearing the pages of a large batch takes a while.
     std::call_once(pending.allocated, [&] {
         batch.items.resize(size_t(options.batch));
-        batch.images.resize(size_t(options.batch) * image_bytes);
+        if (options.pixels) batch.images.resize(size_t(options.batch) * image_bytes);
         batch.flips.resize(size_t(options.batch));
         batch.labels.resize(size_t(options.batch) * labels);
     });
-    const auto pixels = std::span(batch.images).subspan(slot * image_bytes, image_bytes);
+    std::span<uint8_t> pixels;
+    if (options.pixels) pixels = std::span(batch.images).subspan(slot * image_bytes, image_bytes);
     const int64_t item = items[read(pending.positions[slot], pixels)];
     batch.items[slot] = item;
     dataset.read_labels(item, std::span(batch.labels).subspan(slot * labels, labels));
@@ -156,8 +182,12 @@ bool Loader::Impl::try_decode(size_t position, std::span<uint8_t> pixels, std::s
         const std::lock_guard lock(mutex);
         if (broken.contains(position)) return false;
     }
+    const int64_t item = items[position];
     try {
-        dataset.read_image(items[position], options.size, pixels);
+        const auto& damaged = options.damaged;
+        require(!std::binary_search(damaged.begin(), damaged.end(), item), kOperation,
+                "{} was found damaged before", dataset.item_name(item));
+        if (options.pixels) dataset.read_image(item, options.size, pixels);
     } catch (const Error& error) {
         reason = error.what();
         const std::lock_guard lock(mutex);
@@ -192,10 +222,9 @@ Loader::Loader(const Dataset& dataset, std::vector<int64_t> items, const LoaderO
             first_iteration);
     require(int64_t(items.size()) >= options.batch, kOperation,
             "{} items do not fill a batch of {}", items.size(), options.batch);
-    for (const int64_t item : items) {
+    for (const int64_t item : items)
         require(item >= 0 && item < dataset.size(), kOperation, "item {} is outside 0 to {}", item,
                 dataset.size() - 1);
-    }
     impl_ = std::make_unique<Impl>(dataset, std::move(items), options, first_iteration);
     impl_->start();
 }
@@ -209,9 +238,8 @@ Batch Loader::next() {
 std::vector<std::string> Loader::skipped() const {
     const std::lock_guard lock(impl_->mutex);
     std::vector<std::string> names;
-    for (const size_t position : impl_->broken_order) {
+    for (const size_t position : impl_->broken_order)
         names.push_back(impl_->dataset.item_name(impl_->items[position]));
-    }
     return names;
 }
 
