@@ -43,7 +43,9 @@ void refused(const TempDir& dir, const std::string& text, const std::string& rea
 
 TEST_CASE("comma-separated values are read as RFC 4180 has them", "[datasets]") {
     const TempDir dir;
-    CHECK(parse(dir, "\xEF\xBB\xBF" "a,b\r\n\r\nc , d\n") == Rows{{"a", "b"}, {"c", "d"}});
+    CHECK(parse(dir,
+                "\xEF\xBB\xBF"
+                "a,b\r\n\r\nc , d\n") == Rows{{"a", "b"}, {"c", "d"}});
     CHECK(parse(dir, "\"a,1\",\"say \"\"x\"\"\"\n\"two\nlines\" ,\"\"") ==
           Rows{{"a,1", "say \"x\""}, {"two\nlines", ""}});
     CHECK(parse(dir, ",\n\n \t\n,,x") == Rows{{"", ""}, {"", "", "x"}});
@@ -93,10 +95,11 @@ TEST_CASE("quotes that do not belong are refused at line and column", "[datasets
 TEST_CASE("columns of 1, 0 and -1 are attributes", "[datasets]") {
     const TempDir dir;
     write_images(dir);
-    const FileList found = list(dir,
-                                "file,Bald,split,\"Wears, glasses\"\nimg/b.png,1,train,-1\n"
-                                "./img/a.png,0,test,1\nimg/none.png,1,train,1\nimg/c.png,1,val,1\n" +
-                                    dir.path() + "/img/d.png,-1,train,0\nimg,1,test,1\n");
+    const FileList found =
+        list(dir,
+             "file,Bald,split,\"Wears, glasses\"\nimg/b.png,1,train,-1\n"
+             "./img/a.png,0,test,1\nimg/none.png,1,train,1\nimg/c.png,1,val,1\n" +
+                 dir.path() + "/img/d.png,-1,train,0\nimg,1,test,1\n");
     CHECK(found.group.kind == LabelKind::multi_label);
     CHECK(found.group.names == std::vector<std::string>{"Bald", "Wears, glasses"});
     CHECK(found.names ==

@@ -223,13 +223,6 @@ TEST_CASE("train and test folders mark the held-out items", "[datasets]") {
                                "classes: a, b)"));
 }
 
-TEST_CASE("val stands in for a missing test folder", "[datasets]") {
-    const TempDir dir;
-    write_images(dir, {"train/a/1.png", "train/b/1.png", "val/a/1.png"});
-    CHECK(make_file_dataset(list_folders({.root = dir.path()}), {})->fixed_test_items() ==
-          std::vector<int64_t>{2});
-}
-
 TEST_CASE("links are followed, but not in circles", "[datasets]") {
     const TempDir dir;
     write_images(dir, {"store/1.png", "set/a/1.png"});

@@ -122,6 +122,16 @@ TEST_CASE("test names a folder of held-out images", "[datasets]") {
                       mentions("/none: cannot be read as a directory"));
 }
 
+TEST_CASE("val stands in for a missing test folder", "[datasets]") {
+    const TempDir dir;
+    write_images(dir, {"train/a/1.png", "train/b/1.png", "val/a/1.png"});
+    CHECK(list(dir, "folders", "").held_out == std::vector<uint8_t>{0, 0, 1});
+    fs::create_directories(dir.path() + "/test/a");
+    const FileList empty = list(dir, "folders", "");
+    CHECK(empty.held_out == std::vector<uint8_t>{0, 0});
+    CHECK_THAT(notes(empty), mentions("test has no image to hold out"));
+}
+
 TEST_CASE("test wins over the test folder that is there", "[datasets]") {
     const TempDir dir;
     write_images(dir, {"x/train/a/1.png", "x/train/b/1.png", "x/test/a/2.png", "x/val/a/3.png",
@@ -179,4 +189,12 @@ TEST_CASE("keys that would have no effect are refused", "[datasets]") {
                           mentions(key.substr(0, key.find('=')) + " has no effect on folders:"));
     DataSource synth = parse_data_source("synth:attributes,labels=Pale_Skin");
     CHECK_THROWS_WITH(check_keys(synth), mentions("labels has no effect on synth:attributes"));
+}
+
+TEST_CASE("a place may be called like a kind", "[datasets]") {
+    CHECK(parse_data_source("celeba").place == "celeba");
+    CHECK(parse_data_source("celeba,crop=3").kind.empty());
+    CHECK(parse_data_source("rafd:csv").kind == "rafd");
+    CHECK(parse_data_source("synth").place == "attributes");
+    CHECK_THROWS_WITH(parse_data_source("celeba:"), mentions("names no place"));
 }

@@ -53,10 +53,9 @@ TEST_CASE("the names of RaFD's files say all", "[datasets]") {
     const FileList list = list_rafd({.root = dir.path()});
     CHECK(list.group.names == std::vector<std::string>{"angry", "happy", "sad"});
     CHECK(list.group.kind == LabelKind::one_hot);
-    CHECK(list.names ==
-          std::vector<std::string>{file_name(90, "01", "sad"),
-                                   "one/" + file_name(45, "01", "angry", "left"),
-                                   "two/deep/" + file_name(135, "02", "happy")});
+    CHECK(list.names == std::vector<std::string>{file_name(90, "01", "sad"),
+                                                 "one/" + file_name(45, "01", "angry", "left"),
+                                                 "two/deep/" + file_name(135, "02", "happy")});
     CHECK(list.labels == std::vector<uint8_t>{0, 0, 1, 1, 0, 0, 0, 1, 0});
     const DataSummary& summary = list.summary;
     CHECK(summary.misnamed == 3);

@@ -9,13 +9,13 @@ namespace sg {
 
 struct CelebaOptions {
     std::string image_dir;
-    std::string attr_path;                ///< list_attr_celeba.txt or a file like it (attr_file.h)
+    std::string attr_path;  ///< list_attr_celeba.txt or a file like it (attr_file.h)
     std::vector<std::string> attributes = {};  ///< in label order; empty = all of the file's
-    int crop = 178;                       ///< centre crop in pixels, clamped to the image; 0 = none
-    std::string name = "celeba";          ///< of the label group
-    std::string partition_path = {};      ///< list_eval_partition.txt; empty: all images train
-    std::string landmarks_path = {};      ///< list_landmarks_align_celeba.txt; empty: not known
-    bool align = false;                   ///< crop around the face; needs landmarks
+    int crop = 178;                   ///< centre crop in pixels, clamped to the image; 0 = none
+    std::string name = "celeba";      ///< of the label group
+    std::string partition_path = {};  ///< list_eval_partition.txt; empty: all images train
+    std::string landmarks_path = {};  ///< list_landmarks_align_celeba.txt; empty: not known
+    bool align = false;               ///< crop around the face; needs landmarks
 };
 
 /// The parts of a CelebA download. Images may lie in a folder of `path`; the attribute file (`attr`
