@@ -154,6 +154,7 @@ TEST_CASE("a table that contradicts itself is refused", "[datasets]") {
             ":3: column 3 (y) is '2', expected 1, -1 or 0");
     refused(dir, "file,split,x,y\nimg/a.png,train,1,yes\n",
             ":2: column 4 (y) is 'yes', expected 1, -1 or 0");
+    refused(dir, "file,x,split,y\nimg/a.png,2,train,1\n", ":2: column 2 (x) is '2'");
     refused(dir, "file,x\nimg/a.png,0\nimg/b.png,yes\n",
             ":3: column 2 (x) is 'yes', expected 1, -1 or 0 as on line 2, or classes");
     refused(dir, "file,x\nimg/a.png,2\nimg/b.png,-1\n",
