@@ -172,11 +172,20 @@ TEST_CASE("damaged files are left out, counted and named", "[datasets]") {
     CHECK(full->size() == 2);
     CHECK(full->summary().skipped_corrupt == 13);
     const auto& notes = full->summary().notes;
-    REQUIRE(notes.size() == 13);  // missing count line, ten names, the rest, the crop
-    CHECK_THAT(notes[1], mentions("img/cut.png: is truncated"));
-    CHECK_THAT(notes[2], mentions("img/empty0.png: the file is empty"));
-    CHECK(notes[11] == "skipped 3 more files that do not decode");
-    CHECK_THAT(notes[12], mentions("2 of 2 images are smaller than the crop of 11 pixels"));
+    REQUIRE(notes.size() == 2);  // missing count line, the crop
+    CHECK_THAT(notes[1], mentions("2 of 2 images are smaller than the crop of 11 pixels"));
+    const auto& skipped = full->summary().skipped;
+    REQUIRE(skipped.size() == 13);
+    CHECK(skipped[0].path == dir.file("img/cut.png"));
+    CHECK_THAT(skipped[0].reason, mentions("is truncated"));
+    CHECK(skipped[1].reason == "the file is empty");
+    const std::string brief = to_string(full->summary(), full->label_group());
+    CHECK_THAT(brief, mentions(dir.file("img/empty8.png") + ": the file is empty\n"));
+    CHECK_THAT(brief, !mentions("empty9.png"));
+    CHECK_THAT(brief, mentions("skipped                      3 more (sg_data validate names all)"));
+    const std::string all = to_string(full->summary(), full->label_group(), true);
+    CHECK_THAT(all, mentions("empty11.png: the file is empty"));
+    CHECK_THAT(all, !mentions("3 more"));
 }
 
 TEST_CASE("folders give one class each", "[datasets]") {
@@ -212,13 +221,6 @@ TEST_CASE("train and test folders mark the held-out items", "[datasets]") {
     CHECK_THROWS_WITH(make_file_dataset(list_folders({.root = dir.path()}), {}),
                       mentions("test: class 'z' is not among the training classes (hint: known "
                                "classes: a, b)"));
-}
-
-TEST_CASE("val stands in for a missing test folder", "[datasets]") {
-    const TempDir dir;
-    write_images(dir, {"train/a/1.png", "train/b/1.png", "val/a/1.png"});
-    CHECK(make_file_dataset(list_folders({.root = dir.path()}), {})->fixed_test_items() ==
-          std::vector<int64_t>{2});
 }
 
 TEST_CASE("links are followed, but not in circles", "[datasets]") {

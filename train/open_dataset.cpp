@@ -1,8 +1,6 @@
 #include "train/open_dataset.h"
 
-#include "kernels/common/error.h"
-#include "train/data/celeba.h"
-#include "train/data/folders.h"
+#include "train/data/list_files.h"
 #include "train/data/synth_dataset.h"
 
 namespace sg {
@@ -15,29 +13,17 @@ namespace fs = std::filesystem;
 // that headers are checked, and an image that fails later is replaced and named.
 constexpr size_t verify_all_limit = 20000;
 
-FileList list_files(const DataSource& source) {
-    if (source.kind == "folders")
-        return list_folders({.root = source.place, .crop = source.crop, .name = source.name});
-    const CelebaPaths paths = find_celeba(source.place, source.attr);
-    require(!paths.attributes.empty(), "data set",
-            "no list_attr_celeba.txt in {} or beside it; name it with --attr-path", source.place);
-    return list_celeba({.image_dir = paths.images,
-                        .attr_path = paths.attributes,
-                        .attributes = source.labels,
-                        .crop = source.crop,
-                        .name = source.name});
-}
-
 }  // namespace
 
 std::unique_ptr<Dataset> open_dataset(const DataSource& source, const OpenOptions& o) {
+    check_keys(source);
     if (source.kind == "synth") {
         const bool expressions = source.place == "expressions";
         return std::make_unique<SynthDataset>(
             expressions ? SynthGroup::expressions : SynthGroup::attributes, o.synth_count, o.seed,
             source.labels, source.name);
     }
-    FileList files = list_files(source);
+    FileList files = list_files(source, o.seed);
     const bool verify_all = o.verify_all || files.names.size() <= verify_all_limit;
     return make_file_dataset(std::move(files), {.verify_all = verify_all, .threads = o.threads});
 }

@@ -11,11 +11,62 @@ expect_failure 1 "not empty" -- "$BIN/sg_data" synth --out faces
 expect_failure 1 "expressions" -- "$BIN/sg_data" synth --format folders --group attributes --out x
 
 tiny=("${TINY[@]}" --num-iters 10 --crop-size 0 --stop-after 2)
-"$BIN/sg_train" "${tiny[@]}" --image-size 32x48 --dataset celeba --data faces \
+"$BIN/sg_train" "${tiny[@]}" --image-size 32x48 --data celeba:faces \
     --selected-attrs Black_Hair Blond_Hair Eyeglasses --out celeba-run >log.txt
-"$BIN/sg_train" "${tiny[@]}" --dataset folders --data classes --out folders-run >/dev/null
+"$BIN/sg_train" "${tiny[@]}" --data folders:classes --out folders-run >/dev/null
 grep -q 'train/' <(sed -n '/held-out items/,$p' folders-run/data.txt) && fail "training items held out"
 grep -q 'test/' folders-run/data.txt || fail "test/ was not held out"
+
+# CelebA's partition: 0 trains, 1 is not used, 2 is held out.
+for ((i = 1; i <= 40; ++i)); do
+    printf '%06d.png %d\n' $i $((i <= 30 ? 0 : i <= 35 ? 1 : 2))
+done >faces/list_eval_partition.txt
+"$BIN/sg_train" "${tiny[@]}" --data celeba:faces --selected-attrs Eyeglasses Pale_Skin \
+    --out partition-run >/dev/null
+held_out=$(sed -n '/held-out items/,$p' partition-run/data.txt | grep -o '0000[0-9]*.png' | xargs)
+[ "$held_out" = "000036.png 000037.png 000038.png 000039.png 000040.png" ] ||
+    fail "not the test images of the partition: $held_out"
+grep -q 'images of an unused part *5' partition-run/data.txt || fail "validation is not counted"
+"$BIN/sg_data" validate faces | grep -q '000033.png: is for validation' || fail "33 is not named"
+sed -i '7s/ 0/ 3/' faces/list_eval_partition.txt
+expect_failure 1 "list_eval_partition.txt:7:" "expected 0 (train)" -- "$BIN/sg_data" validate faces
+expect_failure 1 "landmarks" -- "$BIN/sg_data" validate celeba:faces,partition=false,align=true
+rm faces/list_eval_partition.txt
+
+# A table of the same images: attributes, then classes.
+sed '1d; s/  */,/g; 2s/^,*/file,/' faces/list_attr_celeba.txt >attributes.csv
+sed -i '2,$s/^/faces\/images\//' attributes.csv
+"$BIN/sg_train" "${tiny[@]}" --data csv:attributes.csv,labels=Pale_Skin+Eyeglasses --out csv-run \
+    >/dev/null
+grep -A 2 '2 (multi_label)' csv-run/data.txt | tail -n 1 | grep -q 'Eyeglasses' || fail "no order"
+echo file,expression,split >classes.csv
+for part in train test; do
+    find classes/$part -name '*.png' | sort | sed "s|.*/\(.*\)/.*|\"&\",\1,$part|" >>classes.csv
+done
+"$BIN/sg_train" "${tiny[@]}" --data csv:classes.csv --out csv-classes-run >/dev/null
+diff <(sed -n '/held-out items/,$p' csv-classes-run/data.txt | grep -o 'test/.*' | sort) \
+    <(sed -n '/held-out items/,$p' folders-run/data.txt | grep -o 'test/.*' | sort) ||
+    fail "the table holds out other images than the folders"
+sed 's/,sad,/,0,/' classes.csv >mixed.csv
+expect_failure 1 "mixed.csv:2: column 2 (expression) is 'angry'" -- "$BIN/sg_data" validate mixed.csv
+
+# RaFD's names say everything: ten persons, one of them held out.
+mkdir rafd
+for class in happy sad; do
+    n=0
+    find classes -path "*/$class/*.png" | sort | while read -r image; do
+        cp "$image" rafd/Rafd0$((n % 2 ? 45 : 90))_$((n % 10))_Caucasian_male_${class}_frontal.png
+        n=$((n + 1))
+    done
+done
+cp faces/images/000001.png rafd/Rafd000_1_Caucasian_male_sad_left.png
+cp faces/images/000001.png rafd/Rafd090_1_sad.png
+"$BIN/sg_data" validate rafd >summary.txt
+grep -q 'Rafd090_1_sad.png: is named otherwise' summary.txt || fail "rafd: $(cat summary.txt)"
+grep -q 'sad_left.png: camera angle 0 is not' summary.txt || fail "rafd: $(cat summary.txt)"
+"$BIN/sg_train" "${tiny[@]}" --data rafd:rafd --out rafd-run >/dev/null
+persons() { grep -o 'Rafd[0-9]*_[0-9]*' | sed 's/.*_//' | sort -u | wc -l; }
+[ "$(sed -n '/held-out items/,$p' rafd-run/data.txt | persons)" = 1 ] || fail "held-out persons"
 
 # Corrupt and foreign files are counted and named, not fatal.
 head -c 300 faces/images/000003.png >cut && mv cut faces/images/000003.png
@@ -23,14 +74,19 @@ echo hello >faces/images/notes.txt
 rm faces/images/000004.png
 cp faces/images/000005.png faces/images/extra.png
 "$BIN/sg_data" validate faces >summary.txt
-grep -q '000003.png' summary.txt || fail "the corrupt file is not named: $(cat summary.txt)"
-"$BIN/sg_train" "${tiny[@]}" --dataset celeba --data faces --selected-attrs Eyeglasses Pale_Skin \
+for reason in '000003.png: is truncated' 'notes.txt: is no image' 'extra.png: has no row' \
+    '000004.png: is listed'; do
+    grep -q "$reason" summary.txt || fail "'$reason' is not said: $(cat summary.txt)"
+done
+"$BIN/sg_train" "${tiny[@]}" --data celeba:faces --selected-attrs Eyeglasses Pale_Skin \
     --out corrupt-run >/dev/null
 
-expect_failure 1 "Moustache" "Eyeglasses" -- "$BIN/sg_train" "${tiny[@]}" --dataset celeba \
-    --data faces --selected-attrs Moustache
+expect_failure 1 "Moustache" "Eyeglasses" -- "$BIN/sg_train" "${tiny[@]}" --data celeba:faces \
+    --selected-attrs Moustache
 mkdir -p one/train && cp -r classes/train/happy one/train/happy
-expect_failure 1 "only one class found" -- "$BIN/sg_train" "${tiny[@]}" --dataset folders --data one/train
+expect_failure 1 "only one class found" -- "$BIN/sg_train" "${tiny[@]}" --data folders:one/train
+mkdir one/train/sad
+expect_failure 1 "class 'sad' has no image" -- "$BIN/sg_data" validate one
 
 # Translation: any size in, one file per image and target out.
 "$BIN/sg_data" synth --count 2 --image-size 100x70 --out photos >/dev/null

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sg {
@@ -19,5 +21,8 @@ struct AttrTable {
 /// commas instead of spaces (Kaggle's CSV), CRLF, blank lines, a byte order mark. Throws Error
 /// naming path:line, what was found and what was expected. File names with spaces need commas.
 AttrTable read_attr_file(const std::string& path);
+
+/// 1 for "1", 0 for "-1" or "0".
+std::optional<uint8_t> parse_attribute(std::string_view text);
 
 }  // namespace sg

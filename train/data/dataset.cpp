@@ -13,6 +13,7 @@ namespace sg {
 namespace {
 
 constexpr const char* kOperation = "data set";
+constexpr size_t kNamedFiles = 10;  // a longer list would bury the rest of the summary
 
 void add_line(std::string& text, const std::string& name, const std::string& value) {
     fmt::format_to(std::back_inserter(text), "{:<28} {}\n", name, value);
@@ -20,6 +21,18 @@ void add_line(std::string& text, const std::string& name, const std::string& val
 
 void add_count(std::string& text, const std::string& name, int64_t count) {
     if (count > 0) add_line(text, name, std::to_string(count));
+}
+
+void add_skipped(std::string& text, const std::vector<SkippedFile>& skipped, bool all) {
+    size_t faults = 0;
+    for (const SkippedFile& file : skipped) {
+        faults += !file.on_purpose;
+        if (!all && (file.on_purpose || faults > kNamedFiles)) continue;
+        add_line(text, "skipped", file.path + ": " + file.reason);
+    }
+    if (all || faults <= kNamedFiles) return;
+    add_line(text, "skipped",
+             fmt::format("{} more (sg_data validate names all)", faults - kNamedFiles));
 }
 
 std::string range(int low, int high) {
@@ -49,8 +62,12 @@ std::vector<int64_t> count_labels(const Dataset& dataset, const std::vector<int6
     return counts;
 }
 
-std::string joined_notes(const DataSummary& summary) {
-    return fmt::format("{}", fmt::join(summary.notes, "; "));
+// What may explain that nothing is left: all notes and the first file left out.
+std::string explain(const DataSummary& summary) {
+    std::vector<std::string> lines = summary.notes;
+    if (!summary.skipped.empty())
+        lines.push_back(summary.skipped[0].path + ": " + summary.skipped[0].reason);
+    return fmt::format("{}", fmt::join(lines, "; "));
 }
 
 void refuse_single_label(const Dataset& dataset) {
@@ -83,7 +100,7 @@ void refuse_constant_label(const Dataset& dataset, const std::vector<int64_t>& t
 
 }  // namespace
 
-std::string to_string(const DataSummary& summary, const LabelGroup& group) {
+std::string to_string(const DataSummary& summary, const LabelGroup& group, bool name_all_skipped) {
     std::string text;
     add_line(text, "source", summary.source);
     add_line(text, "images", std::to_string(summary.images));
@@ -103,7 +120,11 @@ std::string to_string(const DataSummary& summary, const LabelGroup& group) {
     add_count(text, "rows without image", summary.rows_without_image);
     add_count(text, "images without row", summary.images_without_row);
     add_count(text, "files that are no images", summary.skipped_other);
+    add_count(text, "files named otherwise", summary.misnamed);
+    add_count(text, "images of an unused part", summary.unused_part);
+    add_count(text, "images not selected", summary.not_selected);
     for (const std::string& note : summary.notes) add_line(text, "note", note);
+    add_skipped(text, summary.skipped, name_all_skipped);
     return text;
 }
 
@@ -129,7 +150,7 @@ void require_trainable(const Dataset& dataset, const Split& split, int batch) {
                                 "files are no images)",
                                 summary.source, summary.skipped_corrupt, summary.rows_without_image,
                                 summary.skipped_other),
-                    joined_notes(summary));
+                    explain(summary));
     }
     refuse_single_label(dataset);
     for (const std::string& name : dataset.label_group().names)

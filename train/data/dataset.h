@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/labels.h"
+#include "train/data/files.h"
 
 namespace sg {
 
@@ -25,14 +26,21 @@ struct DataSummary {
     int min_height = 0, max_height = 0;  ///< source sizes found, in pixels
     int min_width = 0, max_width = 0;
     int64_t skipped_corrupt = 0;     ///< files that do not decode
-    int64_t rows_without_image = 0;  ///< celeba: listed, not on disk
+    int64_t rows_without_image = 0;  ///< celeba, csv: listed, not on disk
     int64_t images_without_row = 0;  ///< celeba: on disk, not listed
-    int64_t skipped_other = 0;       ///< files that are no images
-    std::vector<std::string> notes;  ///< one line each: what was tolerated, named files
+    int64_t skipped_other = 0;       ///< files that are no images or lie in no class folder
+    int64_t misnamed = 0;            ///< rafd: the name does not say what is needed
+    int64_t unused_part = 0;         ///< of a part that neither trains nor is held out (validation)
+    int64_t not_selected = 0;        ///< of classes or camera angles that were not asked for
+    std::vector<std::string> notes;  ///< one line each: what was tolerated
+    /// Whatever the counts above count, one by one; files that do not decode come first.
+    std::vector<SkippedFile> skipped;
 };
 
-/// Human-readable table of a summary, one fact a line, ending in a newline.
-std::string to_string(const DataSummary& summary, const LabelGroup& group);
+/// Human-readable table of a summary, one fact a line, ending in a newline. Names the first ten
+/// files that are left out for a fault, or all that are left out for whatever reason.
+std::string to_string(const DataSummary& summary, const LabelGroup& group,
+                      bool name_all_skipped = false);
 
 /// A list of labelled images. Items are numbered 0 .. size()-1 in an order that depends on the
 /// files only. All const members may be called from several threads at once.

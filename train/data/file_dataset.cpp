@@ -15,7 +15,6 @@ namespace sg {
 namespace {
 
 constexpr const char* kOperation = "data set";
-constexpr size_t kNamedFiles = 10;  // a longer list would bury the rest of the summary
 
 class FileDataset final : public Dataset {
   public:
@@ -76,6 +75,22 @@ Finding inspect(const std::string& path, bool verify_all) {
     }
 }
 
+// Keeps groups of `width` values, one mark each.
+template <class T>
+void keep(std::vector<T>& values, const std::vector<uint8_t>& marks, size_t width) {
+    if (values.empty()) return;
+    size_t kept = 0;
+    for (size_t i = 0; i < marks.size(); ++i) {
+        if (!marks[i]) continue;
+        if (kept != i) {
+            std::move(values.begin() + i * width, values.begin() + (i + 1) * width,
+                      values.begin() + kept * width);
+        }
+        ++kept;
+    }
+    values.resize(kept * width);
+}
+
 std::vector<Finding> inspect_all(const FileList& list, const FileScanOptions& options) {
     std::vector<Finding> findings(list.names.size());
     std::atomic<size_t> next{0};
@@ -93,37 +108,43 @@ std::vector<Finding> inspect_all(const FileList& list, const FileScanOptions& op
     return findings;
 }
 
-// Moves the good items to the front, in order.
+// Takes the items whose finding is a fault out of the list, and those findings.
 void drop_faulty(FileList& list, std::vector<Finding>& findings) {
-    const size_t dim = list.group.names.size();
-    size_t kept = 0;
+    std::vector<uint8_t> good;
+    std::vector<SkippedFile> faulty;
     for (size_t i = 0; i < findings.size(); ++i) {
-        if (!findings[i].fault.empty()) continue;
-        if (kept != i) {
-            list.names[kept] = std::move(list.names[i]);
-            std::copy_n(list.labels.begin() + i * dim, dim, list.labels.begin() + kept * dim);
-            if (!list.held_out.empty()) list.held_out[kept] = list.held_out[i];
-            findings[kept] = std::move(findings[i]);
-        }
-        ++kept;
+        std::string& fault = findings[i].fault;
+        good.push_back(fault.empty());
+        if (fault.empty()) continue;
+        std::string path = item_path(list, i);
+        if (fault.starts_with(path + ": ")) fault.erase(0, path.size() + 2);
+        faulty.push_back({std::move(path), std::move(fault)});
     }
-    list.names.resize(kept);
-    list.labels.resize(kept * dim);
-    if (!list.held_out.empty()) list.held_out.resize(kept);
-    findings.resize(kept);
+    list.summary.skipped_corrupt += int64_t(faulty.size());
+    list.summary.skipped.insert(list.summary.skipped.begin(), faulty.begin(), faulty.end());
+    keep_items(list, good);
+    keep(findings, good, 1);
 }
 
-void note_faulty(const std::vector<Finding>& findings, DataSummary& summary) {
-    size_t count = 0;
-    for (const Finding& finding : findings) {
-        if (finding.fault.empty() || ++count > kNamedFiles) continue;
-        summary.notes.push_back("skipped " + finding.fault);
+// Landmarks outside the crop: the network would see a part of the face only.
+void note_cut_faces(FileList& list, const std::vector<Finding>& good) {
+    int64_t known = 0, outside = 0;
+    for (size_t i = 0; i < list.faces.size(); ++i) {
+        const Face& face = list.faces[i];
+        if (!face.known()) continue;
+        const auto [height, width] = good[i].info;
+        const Window window =
+            crop_window(height, width, list.crop, list.align ? &face.center : nullptr);
+        const auto top = float(window.top), left = float(window.left);
+        ++known;
+        outside += face.low.x < left || face.high.x >= left + float(window.width) ||
+                   face.low.y < top || face.high.y >= top + float(window.height);
     }
-    summary.skipped_corrupt += int64_t(count);
-    if (count > kNamedFiles) {
-        summary.notes.push_back(
-            fmt::format("skipped {} more files that do not decode", count - kNamedFiles));
-    }
+    if (outside == 0) return;
+    list.summary.notes.push_back(
+        fmt::format("{} of {} faces have landmarks outside the crop of {}{}", outside, known,
+                    list.crop > 0 ? fmt::format("{} pixels", list.crop) : "the whole image",
+                    list.align ? "" : ": align=true centres it on the face"));
 }
 
 void measure(FileList& list, const std::vector<Finding>& good) {
@@ -154,27 +175,36 @@ void check_list(const FileList& list) {
             list.labels.size(), count, dim);
     require(list.held_out.empty() || list.held_out.size() == count, kOperation,
             "{} test marks given for {} files", list.held_out.size(), count);
+    require(list.faces.empty() || list.faces.size() == count, kOperation,
+            "{} faces given for {} files", list.faces.size(), count);
+    require(!list.align || !list.faces.empty(), kOperation, "no faces are given to align");
     require(list.crop >= 0, kOperation, "crop is {} pixels, expected 0 (none) or more", list.crop);
 }
 
 }  // namespace
 
+void keep_items(FileList& list, const std::vector<uint8_t>& marks) {
+    keep(list.names, marks, 1);
+    keep(list.labels, marks, list.group.names.size());
+    keep(list.held_out, marks, 1);
+    keep(list.faces, marks, 1);
+}
+
 std::string item_path(const FileList& list, size_t item) {
-    const std::string& name = list.names[item];
-    if (name.starts_with('/')) return name;
-    return list.root.ends_with('/') ? list.root + name : list.root + "/" + name;
+    return join_path(list.root, list.names[item]);
 }
 
 Image read_item(const FileList& list, size_t item, ImageSize size) {
-    return preprocess(read_image_file(item_path(list, item)), list.crop, size);
+    return preprocess(read_image_file(item_path(list, item)), list.crop, size,
+                      list.align ? &list.faces[item].center : nullptr);
 }
 
 std::unique_ptr<Dataset> make_file_dataset(FileList list, const FileScanOptions& options) {
     check_list(list);
     std::vector<Finding> findings = inspect_all(list, options);
-    note_faulty(findings, list.summary);
     drop_faulty(list, findings);
     measure(list, findings);
+    note_cut_faces(list, findings);
     return std::make_unique<FileDataset>(std::move(list));
 }
 

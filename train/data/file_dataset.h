@@ -7,8 +7,16 @@
 
 #include "train/data/dataset.h"
 #include "train/data/image_io.h"
+#include "train/data/preprocess.h"
 
 namespace sg {
+
+/// Where a face is in its image.
+struct Face {
+    Point center;                   ///< between the middle of the eyes and that of the mouth
+    Point low{0, 0}, high{-1, -1};  ///< box around all landmarks; low > high: nothing is known
+    bool known() const { return low.x <= high.x; }
+};
 
 /// Labelled image files, before anything is known about their content.
 struct FileList {
@@ -18,8 +26,13 @@ struct FileList {
     std::vector<uint8_t> labels;     ///< names.size() x group.dim(), 0/1
     std::vector<uint8_t> held_out;   ///< per item: 1 = test; empty if the layout marks none
     int crop = 0;                    ///< centre crop in pixels before resizing, 0 = none
+    std::vector<Face> faces;         ///< per item; empty if the data set has no landmarks
+    bool align = false;              ///< crop around the center of the item's face
     DataSummary summary;             ///< what was found and left out while listing
 };
+
+/// Keeps the items whose mark is not 0, in order.
+void keep_items(FileList& list, const std::vector<uint8_t>& marks);
 
 /// Where the file of an item is.
 std::string item_path(const FileList& list, size_t item);
@@ -32,7 +45,7 @@ struct FileScanOptions {
 };
 
 /// Opens every file once, in parallel. Files that fail are dropped, counted in skipped_corrupt and
-/// named in the notes. The summary's images, label_counts, sizes and notes are filled in. A file
+/// named in `skipped`. The summary's images, label_counts, sizes and notes are filled in. A file
 /// that fails later makes read_image throw.
 std::unique_ptr<Dataset> make_file_dataset(FileList list, const FileScanOptions& options);
 

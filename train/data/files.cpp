@@ -106,6 +106,8 @@ class Search {
 
     FoundFiles result() {
         std::sort(found_.images.begin(), found_.images.end());
+        std::sort(found_.skipped.begin(), found_.skipped.end(),
+                  [](const SkippedFile& a, const SkippedFile& b) { return a.path < b.path; });
         for (const auto& [extension, count] : foreign_) {
             found_.notes.push_back(fmt::format(
                 "{} {} file{} left out: this image format is not supported, convert to PNG or JPEG",
@@ -123,6 +125,14 @@ class Search {
         return real;
     }
 
+    static std::string why_skipped(const fs::directory_entry& entry, bool foreign) {
+        std::error_code ignored;
+        if (!entry.exists(ignored)) return "is a link to nothing";
+        if (!entry.is_regular_file(ignored)) return "is not a regular file";
+        return foreign ? "this image format is not supported, convert to PNG or JPEG"
+                       : "is no image: expected .jpg, .jpeg, .png, .bmp, .ppm or .pgm";
+    }
+
     void add_file(const fs::directory_entry& entry, const std::string& name) {
         const std::string extension = lower_extension(entry.path());
         std::error_code ignored;
@@ -130,8 +140,9 @@ class Search {
             found_.images.push_back(name);
             return;
         }
-        ++found_.other;
-        if (contains(kForeignExtensions, extension)) ++foreign_[extension];
+        const bool foreign = contains(kForeignExtensions, extension);
+        if (foreign) ++foreign_[extension];
+        found_.skipped.push_back({entry.path().string(), why_skipped(entry, foreign)});
     }
 
     const char* operation_;
@@ -160,6 +171,11 @@ FoundFiles find_images(const char* operation, const std::string& directory) {
     Search search(operation);
     search.visit(directory, "");
     return search.result();
+}
+
+std::string join_path(const std::string& directory, const std::string& name) {
+    if (name.starts_with('/')) return name;
+    return directory.ends_with('/') ? directory + name : directory + "/" + name;
 }
 
 std::vector<std::string> list_directories(const char* operation, const std::string& directory) {

@@ -29,10 +29,22 @@ void check_image(const Image& image) {
             image.height, image.pixels.size());
 }
 
-Image crop_centred(const Image& image, int height, int width) {
+// The first of `kept` positions out of `side`.
+int first_kept(int side, int kept, const float* center) {
+    if (!center) return half_to_even(side - kept);
+    const double first = std::nearbyint(double(*center) + 0.5 - kept / 2.0);
+    return int(std::clamp(first, 0.0, double(side - kept)));
+}
+
+Window window_around(int height, int width, int kept_height, int kept_width, const Point* center) {
+    return {first_kept(height, kept_height, center ? &center->y : nullptr),
+            first_kept(width, kept_width, center ? &center->x : nullptr), kept_height, kept_width};
+}
+
+Image cut(const Image& image, const Window& window) {
     check_image(image);
+    const auto [top, left, height, width] = window;
     if (height == image.height && width == image.width) return image;
-    const int top = half_to_even(image.height - height), left = half_to_even(image.width - width);
     Image out{height, width, std::vector<uint8_t>(size_t(height) * size_t(width) * kChannels)};
     const size_t row_bytes = size_t(width) * kChannels;
     for (int y = 0; y < height; ++y) {
@@ -122,21 +134,29 @@ void check_size(ImageSize size) {
             "target size is {}x{} pixels, expected positive sides", size.width, size.height);
 }
 
+Window aspect_window(int height, int width, ImageSize size, const Point* center) {
+    check_size(size);
+    const int64_t by_height = int64_t{height} * size.width / size.height;
+    const int64_t by_width = int64_t{width} * size.height / size.width;
+    return window_around(height, width, int(std::clamp<int64_t>(by_width, 1, height)),
+                         int(std::clamp<int64_t>(by_height, 1, width)), center);
+}
+
 }  // namespace
 
-Image center_crop(const Image& image, int crop) {
+Window crop_window(int height, int width, int crop, const Point* center) {
     require(crop >= 0, kOperation, "crop is {} pixels, expected 0 (none) or more", crop);
-    if (crop == 0) return image;
-    return crop_centred(image, std::min(crop, image.height), std::min(crop, image.width));
+    if (crop == 0) return {0, 0, height, width};
+    return window_around(height, width, std::min(crop, height), std::min(crop, width), center);
+}
+
+Image center_crop(const Image& image, int crop) {
+    return cut(image, crop_window(image.height, image.width, crop));
 }
 
 Image crop_to_aspect(const Image& image, ImageSize size) {
-    check_size(size);
-    const int64_t by_height = int64_t{image.height} * size.width / size.height;
-    const int64_t by_width = int64_t{image.width} * size.height / size.width;
-    const int width = int(std::clamp<int64_t>(by_height, 1, image.width));
-    const int height = int(std::clamp<int64_t>(by_width, 1, image.height));
-    return crop_centred(image, height, width);
+    check_image(image);
+    return cut(image, aspect_window(image.height, image.width, size, nullptr));
 }
 
 Image resize_bilinear(const Image& image, ImageSize size) {
@@ -147,8 +167,14 @@ Image resize_bilinear(const Image& image, ImageSize size) {
     return size.height == image.height ? out : resize_columns(out, size.height);
 }
 
-Image preprocess(const Image& image, int crop, ImageSize size) {
-    return resize_bilinear(crop_to_aspect(center_crop(image, crop), size), size);
+Image preprocess(const Image& image, int crop, ImageSize size, const Point* center) {
+    const Window square = crop_window(image.height, image.width, crop, center);
+    const Point moved =
+        center ? Point{center->x - float(square.left), center->y - float(square.top)} : Point{};
+    const Image cropped = cut(image, square);
+    const Window window =
+        aspect_window(cropped.height, cropped.width, size, center ? &moved : nullptr);
+    return resize_bilinear(cut(cropped, window), size);
 }
 
 }  // namespace sg

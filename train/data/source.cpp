@@ -101,7 +101,9 @@ DataSource parse_data_source(const std::string& text) {
     DataSource source;
     const size_t place_end = end_of_place(text), colon = text.find(':');
     const std::string head = text.substr(0, place_end), kind = head.substr(0, head.find(':'));
-    if (std::find(kKinds.begin(), kKinds.end(), kind) != kKinds.end()) {
+    // A folder may be called celeba; only built-in faces need no place.
+    const bool is_kind = std::find(kKinds.begin(), kKinds.end(), kind) != kKinds.end();
+    if (is_kind && (colon < place_end || kind == "synth")) {
         source.kind = kind;
         if (colon < place_end) source.place = head.substr(colon + 1);
     } else {

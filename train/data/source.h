@@ -7,7 +7,8 @@ namespace sg {
 
 /// One data set of a run, as a command line or configuration file writes it:
 ///   KIND[:PLACE][,KEY=VALUE...]     celeba:data/celeba,crop=178,name=faces
-/// A PLACE alone stands for whatever lies there (open_dataset.h). Kinds and their places:
+/// A PLACE alone stands for whatever lies there (kind_of_place), even if it is called like a kind;
+/// synth alone is synth:attributes. Kinds and their places:
 ///   synth     attributes (default) or expressions: built-in faces
 ///   celeba    directory of images with an attribute file
 ///   folders   directory with one folder per class
