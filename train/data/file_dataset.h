@@ -23,8 +23,43 @@ struct FileList {
 
 /// Where the file of an item is.
 std::string item_path(const FileList& list, size_t item);
-/// Decodes, crops and resizes an item. Throws Error naming the file.
-Image read_item(const FileList& list, size_t item, ImageSize size);
+/// Decodes, crops and resizes an item; `decoded` receives its size before that. Throws Error naming
+/// the file.
+Image read_item(const FileList& list, size_t item, ImageSize size, ImageInfo* decoded = nullptr);
+/// To be raised when read_item makes other bytes of some file than before: packs (pack_cache.h) of
+/// earlier versions are then built anew.
+inline constexpr int read_item_version = 1;
+
+/// What reading an item's file has shown.
+struct Finding {
+    ImageInfo info;     ///< size of the file's image
+    std::string fault;  ///< empty if the file is good
+};
+/// Completes a list by one finding per item: items with a fault leave the list and `findings`, are
+/// counted in skipped_corrupt and named in the notes; the summary's images, label_counts and sizes
+/// are filled in.
+void settle(FileList& list, std::vector<Finding>& findings);
+
+/// A data set that has all but its images from a list.
+class ListedDataset : public Dataset {
+  public:
+    explicit ListedDataset(FileList list);
+
+    const LabelGroup& label_group() const override { return list_.group; }
+    const DataSummary& summary() const override { return list_.summary; }
+    int64_t size() const override { return int64_t(list_.names.size()); }
+    std::string item_name(int64_t index) const override { return list_.names[check(index)]; }
+    void read_labels(int64_t index, std::span<float> labels) const override;
+    std::vector<int64_t> fixed_test_items() const override;
+
+  protected:
+    /// Throws Error for a number that is no item.
+    size_t check(int64_t index) const;
+    /// read_item, copied to `pixels`.
+    void read_file(size_t item, ImageSize size, std::span<uint8_t> pixels) const;
+
+    FileList list_;
+};
 
 struct FileScanOptions {
     bool verify_all = false;  ///< decode every file; else only the headers are read
