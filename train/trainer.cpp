@@ -23,7 +23,8 @@ class Run {
           observer_(observer),
           read_every_(read_every),
           size_(parse_image_size(config_.image_size)),
-          data_(std::move(open_datasets(config_, {}, {}).front())),
+          data_(std::move(
+              open_datasets(config_, request.cache, observer.message, request.stop).front())),
           split_(make_split(*data_, effective_test_count(config_, data_->size()),
                             uint64_t(config_.seed))),
           loss_(loss_config(config_)) {

@@ -39,9 +39,8 @@ Finding inspect(const std::string& path, bool verify_all) {
 
 std::vector<Finding> inspect_all(const FileList& list, const FileScanOptions& options) {
     std::vector<Finding> findings(list.names.size());
-    for_each_item(findings.size(), options.threads, [&](size_t i) {
-        findings[i] = inspect(item_path(list, i), options.verify_all);
-    });
+    for_each_item(findings.size(), options.threads,
+                  [&](size_t i) { findings[i] = inspect(item_path(list, i), options.verify_all); });
     return findings;
 }
 
@@ -155,8 +154,8 @@ size_t ListedDataset::check(int64_t index) const {
 
 void ListedDataset::read_file(size_t item, ImageSize size, std::span<uint8_t> pixels) const {
     const Image image = read_item(list_, item, size);
-    require(pixels.size() == image.pixels.size(), kOperation,
-            "{} bytes given for {}x{} RGB pixels", pixels.size(), size.width, size.height);
+    require(pixels.size() == image.pixels.size(), kOperation, "{} bytes given for {}x{} RGB pixels",
+            pixels.size(), size.width, size.height);
     std::copy(image.pixels.begin(), image.pixels.end(), pixels.begin());
 }
 
