@@ -125,7 +125,9 @@ std::string to_json(const TrainConfig& config) {
     for (const ConfigOption& option : config_options(copy)) {
         const bool result_depends =
             std::string(option.group) != "Run" || option.name == "precision";
-        if (!result_depends || option.name == "num-workers" || option.name == "cache-mb") continue;
+        const bool only_faster = option.name == "num-workers" || option.name == "cache-mb" ||
+                                 option.name == "packs" || option.name == "resident";
+        if (!result_depends || only_faster) continue;
         std::visit([&](const auto* value) { json[key_of(option.name)] = *value; }, option.target);
     }
     return json.dump();

@@ -23,15 +23,15 @@ bool has_files(const std::string& kind) {
 
 /// What became of the data since a pack was made of it; empty: nothing, as far as can be seen.
 std::string change_of_source(const PackIndex& index, int threads) {
-    const DataSource source = parse_data_source(index.source);
-    if (!has_files(source.kind) || !fs::exists(source.place)) return {};
     try {
+        const DataSource source = parse_data_source(index.source);
+        if (!has_files(source.kind) || !fs::exists(source.place)) return {};
         const auto now = pack_fingerprint(list_files(source), source, index.size, threads);
         if (now.content == index.content) return {};
         return fmt::format("the files of {} have changed since they were packed", index.source);
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
         return fmt::format("{}, of which the pack was made, can no longer be read: {}",
-                           index.source, error.fact());
+                           index.source, error.what());
     }
 }
 
