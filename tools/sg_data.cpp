@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 
+#include "tools/pack_commands.h"
 #include "tools/tool.h"
 #include "train/config.h"
 #include "train/export_synth.h"
@@ -66,7 +67,7 @@ int validate(const ValidateOptions& options) {
 int run(int argc, char** argv) {
     SynthOptions synth;
     ValidateOptions detect;
-    CLI::App app{"Looks at data sets, and writes the built-in faces as files."};
+    CLI::App app{"Looks at data sets, packs them, and writes the built-in faces as files."};
     app.require_subcommand(1);
     auto* synth_command = app.add_subcommand("synth", "write built-in faces as files");
     add_synth(*synth_command, synth);
@@ -79,7 +80,9 @@ int run(int argc, char** argv) {
     validate_command->add_option("--attr-path", detect.attr, "attribute file");
     validate_command->add_option("--selected-attrs", detect.labels, "default: all");
     validate_command->add_option("--crop-size", detect.crop, "centre crop; default: as sg_train");
+    sg::tools::PackCommands packs(app);
     if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
+    if (const auto code = packs.run()) return *code;
     return synth_command->parsed() ? export_synth(synth) : validate(detect);
 }
 

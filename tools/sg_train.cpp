@@ -109,6 +109,7 @@ int run(int argc, char** argv) {
     sg::validate(config);
     sg::TrainRequest request{.config = config,
                              .run = {},
+                             .cache = sg::tools::pack_folder(),
                              .resume = !line.resume.empty(),
                              .stop_after = line.stop_after,
                              .stop = &stop_requested};

@@ -125,15 +125,28 @@ void to_stderr(const std::string& line) {
     fmt::print(stderr, "{}", line);
 }
 
-std::filesystem::path convolution_memory() {
+namespace {
+
+/// `name` in the user's folder for what can be made again; empty if there is none.
+std::filesystem::path in_cache(const char* name) {
     const auto variable = [](const char* name) {
         const char* value = std::getenv(name);
         return std::filesystem::path(value ? value : "");
     };
-    const auto file = std::filesystem::path("stargan") / "convolutions.txt";
+    const auto file = std::filesystem::path("stargan") / name;
     if (const auto cache = variable("XDG_CACHE_HOME"); cache.is_absolute()) return cache / file;
     if (const auto home = variable("HOME"); home.is_absolute()) return home / ".cache" / file;
     return {};
+}
+
+}  // namespace
+
+std::filesystem::path convolution_memory() {
+    return in_cache("convolutions.txt");
+}
+
+std::filesystem::path pack_folder() {
+    return in_cache("packs");
 }
 
 std::string device_report(const Device& device) {

@@ -60,6 +60,9 @@ void to_stderr(const std::string& line);
 /// empty if neither is known.
 std::filesystem::path convolution_memory();
 
+/// Where packs = "auto" keeps decoded images: likewise, stargan/packs.
+std::filesystem::path pack_folder();
+
 /// The device, its name, and what convolutions run on, for the start-up report.
 std::string device_report(const Device& device);
 

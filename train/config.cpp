@@ -6,6 +6,8 @@
 
 #include <fmt/ranges.h>
 
+#include "train/data/pack_file.h"
+
 namespace sg {
 
 std::vector<ConfigOption> config_options(TrainConfig& c) {
@@ -166,6 +168,8 @@ DataSource complete(DataSource source, const TrainConfig& c) {
     if (celeba && source.attr.empty()) source.attr = c.attr_path;
     if (celeba && source.labels.empty()) source.labels = c.selected_attrs;
     if (source.test.empty()) source.test = c.test_dir;
+    if (source.name.empty() && source.kind == "pack")
+        source.name = PackFile(source.place).index().list.group.name;
     if (source.name.empty())
         source.name = source.kind != "synth"          ? source.kind
                       : source.place == "expressions" ? "synth-expressions"

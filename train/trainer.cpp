@@ -23,7 +23,7 @@ class Run {
           say_(observer.message ? observer.message : [](const std::string&) {}),
           read_every_(read_every),
           size_(parse_image_size(config_.image_size)),
-          data_(config_, request.cache, say_),
+          data_(config_, request.cache, say_, request.stop),
           schedule_(data_.sets(), config_.joint_iteration, config_.n_critic),
           loss_(loss_config(config_)),
           last_g_(data_.sets()) {

@@ -26,7 +26,7 @@ struct TrainObserver {
 struct TrainRequest {
     TrainConfig config;
     std::filesystem::path run;         ///< run folder; created if it does not exist
-    std::filesystem::path cache = {};  ///< where packs = "auto" puts them; empty: nowhere
+    std::filesystem::path cache = {};  ///< folder of packs = "auto"; empty: no packs
     bool resume = false;               ///< go on from the folder's latest checkpoint
     int64_t stop_after = 0;            ///< iterations of this call; 0: to the end
     const std::atomic<bool>* stop =

@@ -18,9 +18,9 @@ uint64_t seed_of_set(uint64_t seed, int set) {
 }
 
 TrainingData::TrainingData(const TrainConfig& config, const std::filesystem::path& cache,
-                           const Say& say)
+                           const Say& say, const std::atomic<bool>* stop)
     : config_(config) {
-    for (auto& dataset : open_datasets(config, cache, say)) {
+    for (auto& dataset : open_datasets(config, cache, say, stop)) {
         layout_.groups.push_back(dataset->label_group());
         const int64_t test_count = effective_test_count(config, dataset->size());
         Split split = make_split(*dataset, test_count, uint64_t(config.seed));

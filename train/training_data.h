@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -20,8 +21,9 @@ class TrainingData {
   public:
     using Say = std::function<void(const std::string& line)>;
 
-    /// Opens everything. `cache` as in open_datasets.
-    TrainingData(const TrainConfig& config, const std::filesystem::path& cache, const Say& say);
+    /// Opens everything. `cache` and `stop` as in open_datasets.
+    TrainingData(const TrainConfig& config, const std::filesystem::path& cache, const Say& say,
+                 const std::atomic<bool>* stop);
     ~TrainingData();
 
     int sets() const { return int(sets_.size()); }

@@ -5,6 +5,7 @@ BIN=$(cd "$1" && pwd)
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 cd "$WORK"
+export XDG_CACHE_HOME="$WORK/.cache"  # the user's own stays as it is
 
 # A network and images small enough for a few milliseconds an iteration.
 TINY=(--image-size 32 --batch-size 4 --g-conv-dim 8 --d-conv-dim 8 --g-repeat-num 1

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 #include <utility>
 
 #include "kernels/common/error.h"
+#include "train/data/for_each_item.h"
 #include "train/data/image_io.h"
 #include "train/data/preprocess.h"
 
@@ -16,51 +15,13 @@ namespace {
 
 constexpr const char* kOperation = "data set";
 
-class FileDataset final : public Dataset {
+class FileDataset final : public ListedDataset {
   public:
-    explicit FileDataset(FileList list) : list_(std::move(list)) {}
-
-    const LabelGroup& label_group() const override { return list_.group; }
-    const DataSummary& summary() const override { return list_.summary; }
-    int64_t size() const override { return int64_t(list_.names.size()); }
-
-    std::string item_name(int64_t index) const override { return list_.names[check(index)]; }
-
-    void read_labels(int64_t index, std::span<float> labels) const override {
-        const size_t dim = list_.group.names.size();
-        require(labels.size() == dim, kOperation, "{} floats given for {} labels", labels.size(),
-                dim);
-        std::copy_n(list_.labels.begin() + check(index) * dim, dim, labels.begin());
-    }
+    using ListedDataset::ListedDataset;
 
     void read_image(int64_t index, ImageSize size, std::span<uint8_t> pixels) const override {
-        const Image image = read_item(list_, check(index), size);
-        require(pixels.size() == image.pixels.size(), kOperation,
-                "{} bytes given for {}x{} RGB pixels", pixels.size(), size.width, size.height);
-        std::copy(image.pixels.begin(), image.pixels.end(), pixels.begin());
+        read_file(check(index), size, pixels);
     }
-
-    std::vector<int64_t> fixed_test_items() const override {
-        std::vector<int64_t> items;
-        for (size_t i = 0; i < list_.held_out.size(); ++i) {
-            if (list_.held_out[i]) items.push_back(int64_t(i));
-        }
-        return items;
-    }
-
-  private:
-    size_t check(int64_t index) const {
-        require(index >= 0 && index < size(), kOperation, "item {} is outside 0 to {}", index,
-                size() - 1);
-        return size_t(index);
-    }
-
-    FileList list_;
-};
-
-struct Finding {
-    ImageInfo info;
-    std::string fault;  // empty if the file is good
 };
 
 Finding inspect(const std::string& path, bool verify_all) {
@@ -93,18 +54,8 @@ void keep(std::vector<T>& values, const std::vector<uint8_t>& marks, size_t widt
 
 std::vector<Finding> inspect_all(const FileList& list, const FileScanOptions& options) {
     std::vector<Finding> findings(list.names.size());
-    std::atomic<size_t> next{0};
-    const auto work = [&] {
-        for (size_t i = next++; i < findings.size(); i = next++) {
-            findings[i] = inspect(item_path(list, i), options.verify_all);
-        }
-    };
-    const int cores = int(std::max(1u, std::thread::hardware_concurrency()));
-    const int threads = options.threads > 0 ? options.threads : cores;
-    std::vector<std::jthread> pool;  // joins on every way out
-    for (int i = 1; i < threads; ++i) pool.emplace_back(work);
-    work();
-    pool.clear();
+    for_each_item(findings.size(), options.threads,
+                  [&](size_t i) { findings[i] = inspect(item_path(list, i), options.verify_all); });
     return findings;
 }
 
@@ -194,17 +145,53 @@ std::string item_path(const FileList& list, size_t item) {
     return join_path(list.root, list.names[item]);
 }
 
-Image read_item(const FileList& list, size_t item, ImageSize size) {
-    return preprocess(read_image_file(item_path(list, item)), list.crop, size,
-                      list.align ? &list.faces[item].center : nullptr);
+Image read_item(const FileList& list, size_t item, ImageSize size, ImageInfo* decoded) {
+    const Image image = read_image_file(item_path(list, item));
+    if (decoded) *decoded = {image.height, image.width};
+    return preprocess(image, list.crop, size, list.align ? &list.faces[item].center : nullptr);
+}
+
+void settle(FileList& list, std::vector<Finding>& findings) {
+    drop_faulty(list, findings);
+    measure(list, findings);
+    note_cut_faces(list, findings);
+}
+
+ListedDataset::ListedDataset(FileList list) : list_(std::move(list)) {
+    check_list(list_);
+}
+
+void ListedDataset::read_labels(int64_t index, std::span<float> labels) const {
+    const size_t dim = list_.group.names.size();
+    require(labels.size() == dim, kOperation, "{} floats given for {} labels", labels.size(), dim);
+    std::copy_n(list_.labels.begin() + check(index) * dim, dim, labels.begin());
+}
+
+std::vector<int64_t> ListedDataset::fixed_test_items() const {
+    std::vector<int64_t> items;
+    for (size_t i = 0; i < list_.held_out.size(); ++i) {
+        if (list_.held_out[i]) items.push_back(int64_t(i));
+    }
+    return items;
+}
+
+size_t ListedDataset::check(int64_t index) const {
+    require(index >= 0 && index < size(), kOperation, "item {} is outside 0 to {}", index,
+            size() - 1);
+    return size_t(index);
+}
+
+void ListedDataset::read_file(size_t item, ImageSize size, std::span<uint8_t> pixels) const {
+    const Image image = read_item(list_, item, size);
+    require(pixels.size() == image.pixels.size(), kOperation, "{} bytes given for {}x{} RGB pixels",
+            pixels.size(), size.width, size.height);
+    std::copy(image.pixels.begin(), image.pixels.end(), pixels.begin());
 }
 
 std::unique_ptr<Dataset> make_file_dataset(FileList list, const FileScanOptions& options) {
     check_list(list);
     std::vector<Finding> findings = inspect_all(list, options);
-    drop_faulty(list, findings);
-    measure(list, findings);
-    note_cut_faces(list, findings);
+    settle(list, findings);
     return std::make_unique<FileDataset>(std::move(list));
 }
 

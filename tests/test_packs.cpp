@@ -1,0 +1,221 @@
+#include "tests/pack_cases.h"
+#include "train/config.h"
+#include "train/data/loader.h"
+#include "train/data/pack_dataset.h"
+#include "train/data/synth_dataset.h"
+#include "train/make_pack.h"
+
+using namespace sg;
+using namespace sg::testing;
+
+namespace {
+
+/// A pack of a folder of random images, one of them broken, made like any other.
+struct PackedFolder {
+    explicit PackedFolder(int count = 12) {
+        source = folders_source(random_folders(dice, dir, count), dice.roll(0, 30));
+        size = {dice.roll(1, 9), dice.roll(1, 9)};
+        dir.write("data/happy/broken.png", "no picture");
+        make_pack({.source = source, .out = path(), .open = {.size = size}});
+    }
+    std::string path() const { return dir.path() + "/all.sgpack"; }
+    std::unique_ptr<Dataset> open(const DataSource& selection = {}) const {
+        return make_pack_dataset(std::make_unique<PackFile>(path()), selection, {});
+    }
+    uint64_t index_begin() const { return pack_preamble_bytes + PackFile(path()).images().size(); }
+
+    TempDir dir;
+    Dice dice;
+    DataSource source;
+    ImageSize size;
+};
+
+std::string refusal(const std::string& path) {
+    try {
+        PackFile{path};
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return "opened";
+}
+
+}  // namespace
+
+TEST_CASE("a pack holds what decoding gives, byte for byte", "[packs]") {
+    const PackedFolder packed(20);
+    INFO("seed " << packed.dice.seed());
+    const auto files = make_file_dataset(
+        list_folders({.root = packed.source.place, .crop = packed.source.crop, .name = "folders"}),
+        {.verify_all = true});
+    const auto data = packed.open();
+    REQUIRE(data->size() == 20);
+    CHECK(all_pixels(*data, packed.size) == all_pixels(*files, packed.size));
+    CHECK(all_labels(*data) == all_labels(*files));
+    CHECK(data->label_group() == files->label_group());
+    for (int64_t i = 0; i < 20; ++i) CHECK(data->item_name(i) == files->item_name(i));
+    std::vector<uint8_t> joined;
+    for (const auto& image : all_pixels(*files, packed.size))
+        joined.insert(joined.end(), image.begin(), image.end());
+    const auto stored = data->stored_images(packed.size);
+    CHECK(std::vector(stored.begin(), stored.end()) == joined);
+    CHECK(reinterpret_cast<uintptr_t>(stored.data()) % 4096 == 0);
+
+    // What was found is said in the same words.
+    DataSummary summary = data->summary();
+    CHECK(summary.source == "pack " + packed.path() + " (" + files->summary().source + ")");
+    summary.source = files->summary().source;
+    CHECK(to_string(summary, data->label_group()) ==
+          to_string(files->summary(), files->label_group()));
+    CHECK(summary.skipped_corrupt == 1);
+    CHECK_THAT(summary.notes.at(0), mentions("broken.png"));
+
+    const ImageSize other{packed.size.height + 1, packed.size.width};
+    CHECK(data->stored_images(other).empty());
+    CHECK_THROWS_WITH(pixels_of(*data, 0, other), mentions("holds images of"));
+}
+
+TEST_CASE("a truncated pack is refused wherever it ends", "[packs]") {
+    const PackedFolder packed;
+    const std::string whole = read_text(packed.path());
+    const uint64_t size = whole.size(), begin = packed.index_begin();
+    for (const uint64_t length :
+         {uint64_t{0}, uint64_t{7}, uint64_t{8}, uint64_t{48}, uint64_t{4095}, uint64_t{4096},
+          begin - 1, begin, begin + 1, begin + 8 * 12, size - 1, size + 1}) {
+        const std::string path = packed.dir.write("cut.sgpack", (whole + "x").substr(0, length));
+        INFO(length);
+        CHECK_THAT(refusal(path), mentions(path));
+        if (length < 8) {
+            CHECK_THAT(refusal(path), mentions("is no pack") || mentions("cannot"));
+        } else {
+            CHECK_THAT(refusal(path), mentions(fmt::format("{} bytes", length)));
+            CHECK_THAT(refusal(path), mentions("truncated"));
+        }
+        if (length >= 4096) CHECK_THAT(refusal(path), mentions(fmt::format("expected {}", size)));
+    }
+    CHECK(refusal(packed.dir.write("whole.sgpack", whole)) == "opened");
+    CHECK_THAT(refusal(packed.dir.path() + "/none.sgpack"), mentions("No such file"));
+    CHECK_THAT(refusal(packed.dir.path()), mentions("not a regular file"));
+}
+
+TEST_CASE("no flipped byte around the pixels goes unseen", "[packs]") {
+    const PackedFolder packed;
+    const uint64_t size = std::filesystem::file_size(packed.path()), begin = packed.index_begin();
+    for (uint64_t offset = 0; offset < size; offset = offset == 4095 ? begin : offset + 1) {
+        flip_byte(packed.path(), offset);
+        INFO(offset);
+        CHECK(refusal(packed.path()) != "opened");
+        flip_byte(packed.path(), offset);
+    }
+    CHECK(refusal(packed.path()) == "opened");
+    flip_byte(packed.path(), 8, 3);  // version 1 becomes 2
+    CHECK_THAT(refusal(packed.path()), mentions("is of version 2, this program reads version 1"));
+}
+
+TEST_CASE("a damaged image is never handed out", "[packs]") {
+    PackedFolder packed;
+    const auto good = all_pixels(*packed.open(), packed.size);
+    const auto bytes = int(pack_image_bytes(packed.size));
+    const int victim = packed.dice.roll(0, 11), at = packed.dice.roll(0, bytes - 1);
+    INFO("image " << victim << ", byte " << at << " of " << bytes);
+    flip_byte(packed.path(), pack_preamble_bytes + uint64_t(victim * bytes + at),
+              1 << packed.dice.roll(0, 7));
+    const auto data = packed.open();
+    for (int64_t i = 0; i < 12; ++i) {
+        if (i != victim) CHECK(pixels_of(*data, i, packed.size) == good[size_t(i)]);
+    }
+    for (int i = 0; i < 2; ++i)
+        CHECK_THROWS_WITH(pixels_of(*data, victim, packed.size), mentions(data->item_name(victim)));
+    CHECK(packed.open()->stored_images(packed.size).empty());
+    CHECK(PackFile(packed.path()).damaged(0) == std::vector<size_t>{size_t(victim)});
+
+    std::vector<int64_t> items(12);
+    for (int64_t i = 0; i < 12; ++i) items[size_t(i)] = i;
+    Loader loader(*data, items, {.batch = 12, .size = packed.size, .flip = false});
+    const Batch batch = loader.next();
+    CHECK(std::count(batch.items.begin(), batch.items.end(), victim) == 0);
+    CHECK(loader.skipped() == std::vector<std::string>{data->item_name(victim)});
+}
+
+TEST_CASE("a run can take some of a pack's labels", "[packs]") {
+    const TempDir dir;
+    Dice dice;
+    std::string rows = "6\nBald Male Young\n";
+    for (int i = 0; i < 6; ++i) {
+        write_png(dir.file(fmt::format("img/{}.png", i)), random_image(dice, 8, 8));
+        rows += fmt::format("{}.png {} {} {}\n", i, i % 2, i / 3, 1);
+    }
+    dir.write("list_attr_celeba.txt", rows);
+    TrainConfig config;
+    config.data = {"celeba:" + dir.path() + "/img,name=faces"};
+    config.selected_attrs.clear();
+    const auto attributes = dir.path() + "/attributes.sgpack";
+    make_pack(
+        {.source = data_sources(config).front(), .out = attributes, .open = {.size = {4, 4}}});
+    const auto open = [&](const std::string& text) {
+        config.data = {text};
+        return open_dataset(data_sources(config).front(), {});
+    };
+    CHECK(open(attributes)->label_group().dim() == 3);
+    CHECK(open(attributes)->label_group().name == "faces");
+    const auto some = open("pack:" + attributes + ",labels=Male+Bald,name=other");
+    CHECK(some->label_group() == LabelGroup{"other", LabelKind::multi_label, {"Male", "Bald"}});
+    CHECK(some->summary().label_counts == std::vector<int64_t>{3, 3});
+    for (int64_t i = 0; i < 6; ++i)
+        CHECK(all_labels(*some)[size_t(i)] == std::vector<float>{float(i / 3), float(i % 2)});
+    CHECK(some->stored_images({4, 4}).size() == 6 * 48);
+    CHECK_THROWS_WITH(open(attributes + ",labels=Blad"), mentions("Bald"));
+    CHECK_THROWS_WITH(open(attributes + ",labels=Bald+Bald"), mentions("twice"));
+    CHECK_THROWS_WITH(open("pack:" + attributes + ",test=" + dir.path()), mentions("does not fit"));
+
+    const PackedFolder classes;
+    const auto sad = open(classes.path() + ",labels=sad");
+    REQUIRE(sad->size() == 4);
+    CHECK(sad->stored_images(classes.size).empty());
+    const auto all = classes.open();
+    for (int64_t i = 0, next = 0; i < 12; ++i) {
+        if (!all->item_name(i).starts_with("sad/")) continue;
+        CHECK(sad->item_name(next) == all->item_name(i));
+        CHECK(pixels_of(*sad, next++, classes.size) == pixels_of(*all, i, classes.size));
+    }
+    CHECK(sad->summary().images == 4);
+}
+
+TEST_CASE("a pack knows its size, and whether its source changed", "[packs]") {
+    const PackedFolder packed;
+    const DataSource source{
+        .kind = "pack", .place = packed.path(), .name = {}, .test = {}, .attr = {}};
+    const ImageSize wrong{packed.size.height, packed.size.width + 1};
+    CHECK_THROWS_WITH(
+        open_dataset(source, {.size = wrong}),
+        mentions(fmt::format("images of {}x{} pixels", wrong.height, packed.size.width)) &&
+            mentions(fmt::format("for {}x{}", wrong.height, wrong.width)));
+    const auto last_note = [&] { return open_dataset(source, {})->summary().notes.back(); };
+    CHECK_THAT(last_note(), !mentions("changed"));
+    packed.dir.write("data/happy/new.png", "");
+    CHECK_THAT(last_note(), mentions("have changed since they were packed"));
+    std::filesystem::remove_all(packed.source.place + "/sad");
+    std::filesystem::remove_all(packed.source.place + "/happy");
+    CHECK_THAT(last_note(), mentions("can no longer be read"));
+    std::filesystem::remove_all(packed.source.place);
+    CHECK_THAT(last_note(), !mentions("read"));
+}
+
+TEST_CASE("built-in faces can be packed, but no pack", "[packs]") {
+    const TempDir dir;
+    const DataSource source{
+        .kind = "synth", .place = "expressions", .name = "s", .test = {}, .attr = {}};
+    const OpenOptions options{.size = {16, 12}, .synth_count = 9, .seed = 5};
+    const std::string path = dir.path() + "/synth.sgpack";
+    make_pack({.source = source, .out = path, .open = options});
+    const SynthDataset drawn(SynthGroup::expressions, 9, 5);
+    const DataSource pack{.kind = "pack", .place = path, .name = {}, .test = {}, .attr = {}};
+    const auto data = open_dataset(pack, {.size = {16, 12}});
+    CHECK(all_pixels(*data, {16, 12}) == all_pixels(drawn, {16, 12}));
+    CHECK(all_labels(*data) == all_labels(drawn));
+    CHECK_THROWS_WITH(make_pack({.source = source, .out = path, .open = options}),
+                      mentions("exists already"));
+    CHECK_THROWS_WITH(make_pack({.source = source, .out = path + "s", .open = options}),
+                      mentions("does not end in .sgpack"));
+    CHECK_THROWS_WITH(make_pack({.source = pack, .out = dir.path() + "/a.sgpack", .open = options}),
+                      mentions("is a pack already"));
+}
