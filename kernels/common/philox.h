@@ -43,6 +43,8 @@ enum class RngPurpose : uint32_t {
     synth_attributes = 8,
     split = 9,
     test = 10,
+    init_classifier = 11,
+    judged_pairs = 12,
 };
 
 /// A number is a function of (seed, purpose, iteration, index) alone: counter words 0-1 hold the
