@@ -208,5 +208,5 @@ TEST_CASE("classifier: judging in slices is judging at once") {
         [&] {
             judge(network, random_tensor(*device, {1, 12, 8, 3}, DType::f32, 1));
         },
-        {"[1, 12, 8, 3]", "[N, 8, 12, 3]"});
+        {"[1,12,8,3]", "[N,8,12,3]"});
 }

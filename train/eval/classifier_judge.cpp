@@ -40,7 +40,7 @@ Judged judge(const Classifier& network, const Tensor& images, int slice) {
     const ClassifierConfig& config = network.config();
     require(
         shape.size() == 4 && shape[1] == config.height && shape[2] == config.width && shape[3] == 3,
-        "classifier", "images are {}, expected [N, {}, {}, 3]", to_string(shape), config.height,
+        "classifier", "images are {}, expected [N,{},{},3]", to_string(shape), config.height,
         config.width);
     const int64_t pixels = shape[1] * shape[2] * shape[3];
     Judged result;

@@ -39,13 +39,6 @@ Tensor image_tensor(Device& device, ImageSize size, std::span<const uint8_t> ima
     return x;
 }
 
-double learning_rate(const ClassifierOptions& options, int iteration) {
-    const int rising = std::max(1, options.iterations / 20);
-    if (iteration < rising) return options.learning_rate * (iteration + 1) / rising;
-    const double done = double(iteration - rising) / std::max(1, options.iterations - rising);
-    return options.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * done));
-}
-
 /// The training in progress.
 class Fit {
   public:
@@ -149,6 +142,13 @@ void check(const ClassifierOptions& o) {
 }
 
 }  // namespace
+
+double learning_rate(const ClassifierOptions& options, int iteration) {
+    const int rising = std::max(1, options.iterations / 20);
+    if (iteration < rising) return options.learning_rate * (iteration + 1) / rising;
+    const double done = double(iteration - rising) / std::max(1, options.iterations - rising);
+    return options.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * done));
+}
 
 TrainedClassifier train_classifier(Device& device, const Dataset& dataset, const Split& split,
                                    ImageSize size, const ClassifierOptions& options,

@@ -22,6 +22,10 @@ struct ClassifierOptions {
     int threads = 2;  ///< that load images
 };
 
+/// The learning rate of an iteration (0, 1, ...): it rises linearly over the first twentieth of
+/// them, then falls along half a cosine towards 0.
+double learning_rate(const ClassifierOptions& options, int iteration);
+
 /// How well logits tell labels. "Right": multi-label, the logit's sign; one-hot, the largest logit.
 struct LabelAccuracy {
     double overall = 0;  ///< one-hot: share of images; multi-label: mean over labels
@@ -50,8 +54,7 @@ struct TrainedClassifier {
 
 /// Trains a classifier of the default size (for images of `size` and the data set's labels) on
 /// split.train, mirrored at random, and tests it on split.test. The loss is that of D: BCE summed
-/// over labels or cross entropy, mean over the batch. The learning rate rises linearly over the
-/// first twentieth of the iterations and falls to 0 along half a cosine.
+/// over labels or cross entropy, mean over the batch.
 ///
 /// progress (may be empty) is told every ten iterations and at the end, with the mean loss since it
 /// was told before; what it throws ends the training. The same arguments give the same bits on one
