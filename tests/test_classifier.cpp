@@ -190,6 +190,8 @@ TEST_CASE("classifier: it starts without residual branches, as the seed says") {
         CHECK(largest > 0.6 * bound);
         CHECK(values != weights(c)[i]);
     }
+    CHECK(a.parameters()["stage.0.first.weight"].to_host() !=
+          a.parameters()["stage.0.second.weight"].to_host());
 }
 
 TEST_CASE("classifier: judging in slices is judging at once") {
@@ -209,4 +211,18 @@ TEST_CASE("classifier: judging in slices is judging at once") {
             judge(network, random_tensor(*device, {1, 12, 8, 3}, DType::f32, 1));
         },
         {"[1,12,8,3]", "[N,8,12,3]"});
+}
+
+TEST_CASE("classifier: a device's kernels train it as the processor's do") {
+    const auto cpu = Device::cpu(2), sim = Device::sim();
+    const LabelLayout layout{{kTiny.labels}};
+    const auto by_device = [&](Device& device) {
+        const Classifier network = random_network(device, kTiny, Precision::f32);
+        const Tensor labels = random_labels(device, layout, 0, 2, DType::f32, 81);
+        const Tensor x = images(device, kTiny, 2, 80);
+        const Tensor loss = classification_loss(layout, 0, network.forward(x).logits, labels);
+        return gradients(loss, network.parameters().tensors());
+    };
+    const Values expected = by_device(*cpu), got = by_device(*sim);
+    for (size_t i = 0; i < expected.size(); ++i) CHECK(max_error(got[i], expected[i]) < 1e-5);
 }
