@@ -67,6 +67,15 @@ endif()
 add_library(sg_stb INTERFACE)
 target_include_directories(sg_stb SYSTEM INTERFACE ${SG_STB_INCLUDE})
 
+find_path(SG_EIGEN_INCLUDE Eigen/SVD PATH_SUFFIXES eigen3)
+if(NOT SG_EIGEN_INCLUDE)
+    sg_missing("Eigen" "libeigen3-dev")
+endif()
+add_library(sg_eigen INTERFACE)
+target_include_directories(sg_eigen SYSTEM INTERFACE ${SG_EIGEN_INCLUDE})
+# Its parts under the Mozilla Public License only, and no threads of its own.
+target_compile_definitions(sg_eigen INTERFACE EIGEN_MPL2_ONLY EIGEN_DONT_PARALLELIZE)
+
 if(SG_TESTS)
     find_package(Catch2 QUIET)
     if(NOT Catch2_FOUND)

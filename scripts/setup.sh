@@ -10,6 +10,7 @@ packages=(
     libdnnl-dev            # oneDNN: convolutions on the processor
     libfmt-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
     libstb-dev             # stb_image: reads and writes pictures
+    libeigen3-dev          # eigenvalues, for the statistics of sg_eval
     libboost-context-dev   # fibers of the simulated device
     catch2 clang-format
 )

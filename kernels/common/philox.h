@@ -45,6 +45,8 @@ enum class RngPurpose : uint32_t {
     test = 10,
     data_set = 11,
     balanced_item = 12,
+    init_classifier = 13,
+    judged_pairs = 14,
 };
 
 /// A number is a function of (seed, purpose, iteration, index) alone: counter words 0-1 hold the
