@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <random>
 
 #include "tests/support.h"
@@ -55,8 +56,8 @@ class Copier : public FakeTranslator {
     }
 };
 
-/// Fades the image and tints it as the labels say: x 0.8 + 0.04 (k + 1) in channel k mod 3.
-class Tinter : public FakeTranslator {
+/// Fades the image and lays a wave of its own over it for every label that is set.
+class Waves : public FakeTranslator {
   public:
     using FakeTranslator::FakeTranslator;
     std::vector<float> change(std::span<const float> image,
@@ -64,8 +65,8 @@ class Tinter : public FakeTranslator {
         std::vector<float> out(image.begin(), image.end());
         for (size_t i = 0; i < out.size(); ++i) {
             out[i] *= 0.8f;
-            for (size_t k = i % 3; k < target.size(); k += 3)
-                out[i] += 0.04f * float(k + 1) * target[k];
+            for (size_t k = 0; k < target.size(); ++k)
+                out[i] += 0.2f * target[k] * std::sin(0.004f * float(i * (k + 1)));
         }
         return out;
     }

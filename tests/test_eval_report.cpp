@@ -26,7 +26,7 @@ struct Untrained {
     Untrained() {
         config.data = {"synth:attributes", "synth:expressions"};
         config.image_size = "16";
-        config.synth_count = 80;
+        config.synth_count = 160;
         config.test_count = 6;
         config.seed = int(std::random_device{}() >> 2);
         config.g_conv_dim = config.d_conv_dim = 4;
@@ -76,6 +76,20 @@ EvalReport small_report(const std::string& label) {
     report.groups.push_back(group);
     report.findings = find_trouble(report);
     return report;
+}
+
+void check_schema(const Json& json) {
+    CHECK(json["iteration"] == 7);
+    CHECK(keys_of(json) == std::vector<std::string>{"checkpoint", "findings", "format", "groups",
+                                                    "height", "iteration", "masks", "notes",
+                                                    "width"});
+    CHECK(keys_of(json["groups"][1]) ==
+          std::vector<std::string>{"classifier", "diversity", "frechet_floor", "held_out", "images",
+                                   "kind", "labels", "name", "overall", "source", "targets",
+                                   "true_diversity"});
+    CHECK(keys_of(json["groups"][1]["targets"][0]) ==
+          std::vector<std::string>{"frechet", "identity", "images", "judged", "reconstruction",
+                                   "target", "truth"});
 }
 
 }  // namespace
@@ -161,7 +175,7 @@ TEST_CASE("a checkpoint of two groups is evaluated as its translator is by itsel
     StarGan model(*run.device, translator.info().model, Precision::f32);
     load_checkpoint(run.file, model, LoadMoments::no);
     for (int group = 0; group < 2; ++group) {
-        const SynthDataset data(SynthGroup(group), 80, uint64_t(run.config.seed));
+        const SynthDataset data(SynthGroup(group), 160, uint64_t(run.config.seed));
         auto items = make_split(data, 6, uint64_t(run.config.seed)).test;
         items.resize(5);
         const auto truth = measure_truth_error(*run.device, model.G, data, items, {16, 16},
@@ -177,18 +191,7 @@ TEST_CASE("a checkpoint of two groups is evaluated as its translator is by itsel
             CHECK(score->copy.mean() == Approx(truth[label].copy));
         }
     }
-    const Json json = Json::parse(read_text(run.request.json.string()));
-    CHECK(keys_of(json) == std::vector<std::string>{"checkpoint", "findings", "format", "groups",
-                                                    "height", "iteration", "masks", "notes",
-                                                    "width"});
-    CHECK(keys_of(json["groups"][1]) ==
-          std::vector<std::string>{"classifier", "diversity", "frechet_floor", "held_out", "images",
-                                   "kind", "labels", "name", "overall", "source", "targets",
-                                   "true_diversity"});
-    CHECK(keys_of(json["groups"][1]["targets"][0]) ==
-          std::vector<std::string>{"frechet", "identity", "images", "judged", "reconstruction",
-                                   "target", "truth"});
-    CHECK(json["iteration"] == 7);
+    check_schema(Json::parse(read_text(run.request.json.string())));
     CHECK(to_json(report) == read_text(run.request.json.string()));
     CHECK_THAT(read_text(run.request.html.string()), mentions("surprised"));
 }
@@ -233,5 +236,5 @@ TEST_CASE("what cannot work is told before anything is trained") {
     fails(request, {"elsewhere"});
     run.config.test_count = 0;
     run.save(run.config);
-    fails(run.request, {"none of the 80 images is held out"});
+    fails(run.request, {"none of the 160 images is held out"});
 }

@@ -108,16 +108,16 @@ TEST_CASE("every number of a target is what a loop over single images says") {
     const int group = GENERATE(0, 1);
     const SynthDataset& data = s.faces.of(group);
     const LabelGroup& names = data.label_group();
-    const Tinter tinter(s.faces.both);
+    const Waves waves(s.faces.both);
     const std::vector<int64_t> items = {0, 3, 4, 7, 11, 12, 20, 25, 39};
-    const GroupReport report = s.measure(tinter, group, items).report;
+    const GroupReport report = s.measure(waves, group, items).report;
     CHECK(report.images == 9);
     REQUIRE(int(report.targets.size()) == names.dim());
     double errors = 0, faces = 0;
     for (int label = 0; label < names.dim(); ++label) {
         Expected expected(names, label);
         for (const int64_t item : items)
-            expected.add(translate_one(*s.device, tinter, data, group, item, label));
+            expected.add(translate_one(*s.device, waves, data, group, item, label));
         errors += expected.error;
         faces += expected.faces;
         const TargetReport& target = report.targets[size_t(label)];
@@ -143,14 +143,14 @@ TEST_CASE("every number of a target is what a loop over single images says") {
 
 TEST_CASE("cases are sorted from the best to the worst") {
     Setup s;
-    const Tinter tinter(s.faces.alone);
-    const GroupResult result = s.measure(tinter, 0);
+    const Waves waves(s.faces.alone);
+    const GroupResult result = s.measure(waves, 0);
     for (size_t label = 0; label < 5; ++label) {
         REQUIRE(result.cases[label].by_truth == (result.report.targets[label].images > 0));
         double last = 0;
         for (const auto& [item, score] : result.cases[label].cases) {
             const auto one =
-                translate_one(*s.device, tinter, s.faces.attributes, 0, item, int(label));
+                translate_one(*s.device, waves, s.faces.attributes, 0, item, int(label));
             CHECK(score == Approx(mean_difference(one.output_bytes, one.truth)));
             CHECK(score >= last);
             last = score;

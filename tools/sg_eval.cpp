@@ -52,15 +52,15 @@ class Display {
     Clock::time_point last_{};
 };
 
-int run(int argc, char** argv) {
+struct CommandLine {
     sg::EvalRequest request;
-    sg::tools::DeviceOptions device_options;
+    sg::tools::DeviceOptions device;
     std::string precision = "f32";
     bool quiet = false;
-    CLI::App app{
-        "Measures a trained generator on held-out images: how near translations come to the truth "
-        "(built-in faces), what a classifier trained on real images sees in them, reconstruction, "
-        "identity, Fréchet distance, and whether different labels make different pictures."};
+};
+
+void add_options(CLI::App& app, CommandLine& line) {
+    sg::EvalRequest& request = line.request;
     app.add_option("--checkpoint", request.checkpoint,
                    "checkpoint file, or a run folder: then eval.json and eval.html are written "
                    "into it by default")
@@ -74,32 +74,48 @@ int run(int argc, char** argv) {
     app.add_option("--classifier-iterations", request.classifier.iterations,
                    "training of the classifier that judges")
         ->capture_default_str();
-    app.add_option("--classifier-precision", precision, "f32, tf32 or bf16")->capture_default_str();
-    app.add_flag("--quiet", quiet, "no progress, only the result");
-    sg::tools::add_device_options(app, device_options);
-    if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
+    app.add_option("--classifier-precision", line.precision, "f32, tf32 or bf16")
+        ->capture_default_str();
+    app.add_flag("--quiet", line.quiet, "no progress, only the result");
+    sg::tools::add_device_options(app, line.device);
+}
+
+/// Checks what CLI11 cannot, and fills in what depends on other options.
+void complete(CommandLine& line) {
+    sg::EvalRequest& request = line.request;
     if (request.count < 0) throw sg::tools::UsageError("--count is the number of images, or 0");
     if (request.classifier.iterations < 1)
         throw sg::tools::UsageError("--classifier-iterations needs a positive number");
-    if (precision == "f64") throw sg::tools::UsageError("--classifier-precision f64 is for checks");
-    request.classifier.precision = sg::precision_from_string(precision);
+    if (line.precision == "f64")
+        throw sg::tools::UsageError("--classifier-precision f64 is for checks");
+    request.classifier.precision = sg::precision_from_string(line.precision);
     if (std::filesystem::is_directory(request.checkpoint)) {
         if (request.json.empty()) request.json = request.checkpoint / "eval.json";
         if (request.html.empty()) request.html = request.checkpoint / "eval.html";
     }
+}
 
-    Display display(quiet);
-    const auto device = sg::tools::open_device(device_options, [&](const std::string& line) {
-                            display.message(line);
-                        }).device;
-    const sg::EvalReport report =
-        sg::evaluate(*device, request,
-                     {.message = [&](const std::string& line) { display.message(line); },
-                      .progress = [&](const std::string& stage, int64_t done,
-                                      int64_t total) { display.progress(stage, done, total); }});
+int run(int argc, char** argv) {
+    CommandLine line;
+    CLI::App app{
+        "Measures a trained generator on held-out images: how near translations come to the truth "
+        "(built-in faces), what a classifier trained on real images sees in them, reconstruction, "
+        "identity, Fréchet distance, and whether different labels make different pictures."};
+    add_options(app, line);
+    if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
+    complete(line);
+
+    Display display(line.quiet);
+    const auto say = [&](const std::string& text) { display.message(text); };
+    const auto device = sg::tools::open_device(line.device, say).device;
+    const sg::EvalReport report = sg::evaluate(
+        *device, line.request,
+        {.message = say, .progress = [&](const std::string& stage, int64_t done, int64_t total) {
+             display.progress(stage, done, total);
+         }});
     display.finish();
     fmt::print("{}", sg::to_table(report));
-    for (const auto& path : {request.json, request.html})
+    for (const auto& path : {line.request.json, line.request.html})
         if (!path.empty()) fmt::print("written: {}\n", path.string());
     return sg::tools::exit_success;
 }

@@ -28,8 +28,8 @@ table.numbers { font-size: .9rem; min-width: 24rem; }
 .numbers th:first-child { text-align: left; } .numbers thead th { color: var(--soft); }
 .numbers tbody th { font-weight: 500; } .numbers tbody tr:last-child { background: var(--panel); }
 .pictures th { font-weight: 500; font-size: .8rem; color: var(--soft); padding: .2rem .3rem; }
-.pictures td { padding: 1px; } .pictures img, .case img { display: block; width: 112px;
-  height: auto; }
+.pictures td { padding: 1px; } .pictures img { width: 112px; } .case img { width: 78px; }
+img { display: block; height: auto; }
 .finding { background: var(--alarm-paper); color: var(--alarm); border-left: 4px solid
   var(--alarm); padding: .6rem .9rem; margin: .6rem 0; font-weight: 600; }
 .cases { display: flex; flex-wrap: wrap; gap: .8rem; }

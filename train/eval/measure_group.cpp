@@ -56,7 +56,9 @@ class GroupMeter {
         for (int label = 0; label < labels_.dim(); ++label) targets_.emplace_back(labels_, label);
     }
 
-    void add(std::span<const int64_t> items, std::vector<std::string>& notes) {
+    /// translated() is called after each target.
+    void add(std::span<const int64_t> items, std::vector<std::string>& notes,
+             const std::function<void()>& translated) {
         SeenImages seen{.in = read_held_out(device_, test_.data, items, test_.size, notes),
                         .judged = {}};
         if (seen.in.count() == 0) return;
@@ -72,6 +74,8 @@ class GroupMeter {
         for (int label = 0; label < labels_.dim(); ++label) {
             made.push_back(translations(seen, label));
             targets_[size_t(label)].add(seen, made.back());
+            made.back().back = {};  // large, and has been compared
+            translated();
         }
         add_diversity(seen, made, &SeenTranslations::pixels, diversity_);
         if (made.front().truth.empty()) return;
@@ -154,11 +158,15 @@ GroupResult measure_group(Device& device, const GroupTest& test, const Progress&
                           std::vector<std::string>& notes) {
     require(test.slice > 0, "evaluate", "slices of {} images", test.slice);
     GroupMeter meter(device, test);
+    const int64_t targets = test.translator.labels().groups[size_t(test.group)].dim();
     const auto total = int64_t(test.items.size());
     for (int64_t begin = 0; begin < total; begin += test.slice) {
         const int64_t count = std::min(test.slice, total - begin);
-        meter.add(std::span(test.items).subspan(size_t(begin), size_t(count)), notes);
-        if (progress) progress(begin + count, total);
+        int64_t done = begin * targets;
+        meter.add(std::span(test.items).subspan(size_t(begin), size_t(count)), notes, [&] {
+            done += count;
+            if (progress) progress(done, total * targets);
+        });
     }
     return meter.result();
 }

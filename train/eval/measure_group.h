@@ -32,8 +32,8 @@ struct GroupResult {
     std::vector<TargetCases> cases;
 };
 
-/// Translates every item to every target label and back, and measures. Items that do not decode
-/// are left out and named in `notes`.
+/// Translates every item to every target label and back, and measures. Progress is in translations.
+/// Items that do not decode are left out and named in `notes`.
 GroupResult measure_group(Device& device, const GroupTest& test, const Progress& progress,
                           std::vector<std::string>& notes);
 

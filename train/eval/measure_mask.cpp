@@ -65,7 +65,9 @@ class MaskMeter {
         report_.overall.target = "all";
     }
 
-    void add(std::span<const int64_t> items, std::vector<std::string>& notes) {
+    /// translated() is called after each target.
+    void add(std::span<const int64_t> items, std::vector<std::string>& notes,
+             const std::function<void()>& translated) {
         const auto in = read_held_out(device_, test_.data, items, test_.size, notes);
         if (in.count() == 0) return;
         for (int label = 0; label < group().dim(); ++label) {
@@ -73,6 +75,7 @@ class MaskMeter {
             const Translations right = translate(in, label, test_.to);
             const Translations wrong = translate(in, label, test_.from);
             add_target(in, truth, right, wrong, label);
+            translated();
         }
     }
 
@@ -146,11 +149,15 @@ MaskReport measure_mask(Device& device, const MaskTest& test, const Progress& pr
     require(layout.groups.at(size_t(test.to)).kind == LabelKind::one_hot, "evaluate",
             "the labels of group '{}' are not one-hot", layout.groups[size_t(test.to)].name);
     MaskMeter meter(device, test);
+    const int64_t targets = layout.groups[size_t(test.to)].dim();
     const auto total = int64_t(test.items.size());
     for (int64_t begin = 0; begin < total; begin += test.slice) {
         const int64_t count = std::min(test.slice, total - begin);
-        meter.add(std::span(test.items).subspan(size_t(begin), size_t(count)), notes);
-        if (progress) progress(begin + count, total);
+        int64_t done = begin * targets;
+        meter.add(std::span(test.items).subspan(size_t(begin), size_t(count)), notes, [&] {
+            done += count;
+            if (progress) progress(done, total * targets);
+        });
     }
     return meter.report();
 }

@@ -47,8 +47,7 @@ LinesByData read_lines(const std::filesystem::path& path) {
     LinesByData all;
     std::ifstream file(path);
     for (std::string line; std::getline(file, line);) {
-        Json json = Json::parse(line, nullptr, false);
-        if (!json.is_object()) continue;
+        Json json = Json::parse(line, nullptr, false);  // no JSON: has no "iteration"
         const auto iteration = json.find("iteration");
         if (iteration == json.end() || !iteration->is_number()) continue;
         const auto data = json.find("data");
