@@ -12,7 +12,7 @@ namespace sg::testing {
 inline constexpr ImageSize kFaceSize{28, 24};
 
 /// Two data sets of built-in faces, and the labels of a network that knows both.
-struct Faces {
+struct BuiltInFaces {
     uint64_t seed = std::random_device{}();
     SynthDataset attributes{SynthGroup::attributes, 40, seed};
     SynthDataset expressions{SynthGroup::expressions, 40, seed};

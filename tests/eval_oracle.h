@@ -10,7 +10,7 @@ namespace sg::testing {
 /// with the mask of another group than the face's is drawn only by one that heeds no mask.
 class Oracle : public FakeTranslator {
   public:
-    Oracle(const Faces& faces, const LabelLayout& layout, int group, bool heeds_mask)
+    Oracle(const BuiltInFaces& faces, const LabelLayout& layout, int group, bool heeds_mask)
         : FakeTranslator(layout), data_(faces.of(group)), group_(group), heeds_(heeds_mask) {
         std::vector<uint8_t> pixels(bytes_);
         for (int64_t item = 0; item < data_.size(); ++item) {

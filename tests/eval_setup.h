@@ -13,7 +13,7 @@ inline constexpr int64_t kValues = int64_t{28} * 24 * 3;
 
 struct Setup {
     std::unique_ptr<Device> device = Device::cpu(1);
-    Faces faces;
+    BuiltInFaces faces;
     std::vector<std::string> notes;
 
     GroupResult measure(const ImageTranslator& translator, int group,

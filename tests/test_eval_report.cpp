@@ -45,7 +45,7 @@ struct Untrained {
     }
     /// The checkpoint of a fresh network.
     void save(const TrainConfig& settings) {
-        StarGan model(*device, model_config(settings, Faces().both), Precision::f32);
+        StarGan model(*device, model_config(settings, BuiltInFaces().both), Precision::f32);
         initialise(model, uint64_t(settings.seed));
         CheckpointInfo info;
         info.model = model.config;
