@@ -67,7 +67,7 @@ TEST_CASE("a pack holds what decoding gives, byte for byte", "[packs]") {
     CHECK(to_string(summary, data->label_group()) ==
           to_string(files->summary(), files->label_group()));
     CHECK(summary.skipped_corrupt == 1);
-    CHECK_THAT(summary.notes.at(0), mentions("broken.png"));
+    CHECK_THAT(summary.skipped.at(0).path, mentions("broken.png"));
 
     const ImageSize other{packed.size.height + 1, packed.size.width};
     CHECK(data->stored_images(other).empty());

@@ -2,6 +2,7 @@
 
 #include "tests/catch.h"
 #include "tests/temp_dir.h"
+#include "train/eval/pairwise_translator.h"
 #include "train/pairwise.h"
 
 using namespace sg;
@@ -94,4 +95,44 @@ TEST_CASE("pairwise training goes on where it was stopped", "[pairwise]") {
         REQUIRE(checkpoint);
         CHECK(read_checkpoint_info(*checkpoint).iteration == 4);
     }
+}
+
+TEST_CASE("an image goes through the generator of its own class and the target's", "[pairwise]") {
+    const TempDir dir;
+    const auto device = Device::cpu(1);
+    TrainConfig config = three_moods();
+    config.num_iters = 6;
+    const fs::path run = dir.file("run");
+    CHECK_THROWS_AS(PairwiseTranslator(*device, run), Error);
+    train_pairwise(*device, {.config = config, .run = run}, {});
+    const PairwiseTranslator all(*device, run);
+    CHECK(all.generators() == 6);
+    CHECK(all.info().iteration == 6);
+    CHECK(all.labels().groups[0].names == std::vector<std::string>{"happy", "sad", "neutral"});
+
+    std::vector<float> pixels(4 * 32 * 32 * 3);
+    for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = float(i * 37 % 101) / 50 - 1;
+    const Tensor images =
+        Tensor::from_host(*device, {4, 32, 32, 3}, std::span<const float>(pixels));
+    const std::vector<float> own{0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 1, 0};  // sad happy neutral sad
+    const std::vector<float> target{0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 0, 1};
+    const auto got = all.translate(images, own, target).to_host_f32();
+    const size_t size = 32 * 32 * 3;
+    const auto wanted = [&](const char* pair, size_t n) {
+        const StarGanTranslator one(*device, resolve_checkpoint(run / "pairs" / pair));
+        const Tensor image = Tensor::from_host(
+            *device, {1, 32, 32, 3}, std::span<const float>(pixels).subspan(n * size, size));
+        return one.translate(image, std::vector<float>{1, 0}, std::vector<float>{0, 1})
+            .to_host_f32();
+    };
+    const auto part = [&](const std::vector<float>& from, size_t n) {
+        return std::vector<float>(from.begin() + int64_t(n * size),
+                                  from.begin() + int64_t((n + 1) * size));
+    };
+    CHECK((part(got, 0) == wanted("sad-to-neutral", 0)));
+    CHECK((part(got, 1) == wanted("happy-to-sad", 1)));
+    CHECK((part(got, 2) == part(pixels, 2)));  // neutral already
+    CHECK((part(got, 3) == wanted("sad-to-neutral", 3)));
+    const StarGanTranslator one(*device, resolve_checkpoint(run / "pairs" / "sad-to-happy"));
+    CHECK(all.parameters() == 6 * one.parameters());
 }

@@ -91,7 +91,7 @@ std::vector<bool> choose_resident(const std::string& setting,
     size_t left = minus_reserve(available.free);
     for (size_t i = 0; i < data.size(); ++i) {
         const size_t bytes = image_bytes(*data[i], size);
-        chosen[i] = !data[i]->stored_images(size).empty() && bytes <= left;
+        chosen[i] = bytes <= left && !data[i]->stored_images(size).empty();
         if (chosen[i]) left -= bytes;
     }
     return chosen;

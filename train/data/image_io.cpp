@@ -130,12 +130,19 @@ ImageInfo probe_image_file(const std::string& path) {
     return check_header(path, bytes);
 }
 
-void write_png(const std::string& path, const Image& image) {
-    check_pixels(path, image);
+std::vector<uint8_t> encode_png(const Image& image) {
+    check_pixels("PNG", image);
     Bytes bytes;
     const int good = stbi_write_png_to_func(&append, &bytes, image.width, image.height, 3,
                                             image.pixels.data(), image.width * 3);
-    require(good != 0, kOperation, "{}: cannot be encoded as PNG", path);
+    require(good != 0, kOperation, "{}x{} pixels cannot be encoded as PNG", image.width,
+            image.height);
+    return bytes;
+}
+
+void write_png(const std::string& path, const Image& image) {
+    check_pixels(path, image);
+    const Bytes bytes = encode_png(image);
     write_file_atomically(path, std::string(bytes.begin(), bytes.end()));
 }
 

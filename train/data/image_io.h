@@ -29,6 +29,8 @@ Image read_image_file(const std::string& path);
 /// Reads the header only: a file that passes may still fail to decode. Throws as read_image_file.
 ImageInfo probe_image_file(const std::string& path);
 
+/// The bytes of a PNG file. Throws Error unless the image has three bytes per pixel.
+std::vector<uint8_t> encode_png(const Image& image);
 /// Writes to a temporary name, then renames. Throws Error naming a path that cannot be written.
 void write_png(const std::string& path, const Image& image);
 /// As write_png. `quality` is 1..100.
