@@ -80,9 +80,9 @@ EvalReport small_report(const std::string& label) {
 
 void check_schema(const Json& json) {
     CHECK(json["iteration"] == 7);
-    CHECK(keys_of(json) == std::vector<std::string>{"checkpoint", "findings", "format", "groups",
-                                                    "height", "iteration", "masks", "notes",
-                                                    "width"});
+    CHECK(keys_of(json) == std::vector<std::string>{"checkpoint", "findings", "format",
+                                                    "generators", "groups", "height", "iteration",
+                                                    "masks", "notes", "parameters", "width"});
     CHECK(keys_of(json["groups"][1]) ==
           std::vector<std::string>{"classifier", "diversity", "frechet_floor", "held_out", "images",
                                    "kind", "labels", "name", "overall", "source", "targets",

@@ -101,7 +101,7 @@ TEST_CASE("an image goes through the generator of its own class and the target's
     const TempDir dir;
     const auto device = Device::cpu(1);
     TrainConfig config = three_moods();
-    config.num_iters = 6;
+    config.num_iters = config.num_iters_decay = 6;
     const fs::path run = dir.file("run");
     CHECK_THROWS_AS(PairwiseTranslator(*device, run), Error);
     train_pairwise(*device, {.config = config, .run = run}, {});

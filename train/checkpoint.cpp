@@ -117,7 +117,7 @@ CheckpointInfo parse_info(const SafetensorsReader& file) {
         info.g_updates = state.at("g_updates");
         info.d_updates = state.at("d_updates");
         info.seed = state.at("seed");
-        info.ema = state.at("ema");
+        info.ema = state.value("ema", 0.0);
         info.crop_sizes = state.at("crop_sizes").get<std::vector<int>>();
         for (const json& g : state.at("last_g")) info.last_g.push_back(metrics_from_json(g));
     } catch (const json::exception& error) {

@@ -112,7 +112,6 @@ void check_keys(const DataSource& source) {
     only(!source.partition, "partition", "celeba", celeba);
     only(!source.angles.empty(), "angles", "rafd", source.kind == "rafd");
     only(!source.test.empty(), "test", "data sets of image files", !synth);
-    only(!source.labels.empty(), "labels", "data sets of files", !synth);
 }
 
 FileList list_files(const DataSource& source, uint64_t seed) {

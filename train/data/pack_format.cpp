@@ -7,6 +7,7 @@
 
 #include "engine/fnv1a.h"
 #include "kernels/common/error.h"
+#include "train/data/summary_json.h"
 
 namespace sg {
 namespace {
@@ -38,44 +39,6 @@ uint64_t checksum(const char* preamble, const char* index, size_t index_bytes) {
     return hash.value();
 }
 
-json to_json(const DataSummary& s) {
-    return {{"source", s.source},
-            {"images", s.images},
-            {"label_counts", s.label_counts},
-            {"min_height", s.min_height},
-            {"max_height", s.max_height},
-            {"min_width", s.min_width},
-            {"max_width", s.max_width},
-            {"skipped_corrupt", s.skipped_corrupt},
-            {"rows_without_image", s.rows_without_image},
-            {"images_without_row", s.images_without_row},
-            {"skipped_other", s.skipped_other},
-            {"misnamed", s.misnamed},
-            {"unused_part", s.unused_part},
-            {"not_selected", s.not_selected},
-            {"notes", s.notes}};
-}
-
-DataSummary summary_from(const json& j) {
-    DataSummary s;
-    j.at("source").get_to(s.source);
-    j.at("images").get_to(s.images);
-    j.at("label_counts").get_to(s.label_counts);
-    j.at("min_height").get_to(s.min_height);
-    j.at("max_height").get_to(s.max_height);
-    j.at("min_width").get_to(s.min_width);
-    j.at("max_width").get_to(s.max_width);
-    j.at("skipped_corrupt").get_to(s.skipped_corrupt);
-    j.at("rows_without_image").get_to(s.rows_without_image);
-    j.at("images_without_row").get_to(s.images_without_row);
-    j.at("skipped_other").get_to(s.skipped_other);
-    j.at("misnamed").get_to(s.misnamed);
-    j.at("unused_part").get_to(s.unused_part);
-    j.at("not_selected").get_to(s.not_selected);
-    j.at("notes").get_to(s.notes);
-    return s;
-}
-
 std::string json_text(const PackIndex& index, size_t name_bytes) {
     json faults = json::array();
     for (size_t i = 0; i < index.findings.size(); ++i) {
@@ -93,7 +56,7 @@ std::string json_text(const PackIndex& index, size_t name_bytes) {
         {"group", {{"name", group.name}, {"kind", to_string(group.kind)}, {"labels", group.names}}},
         {"held_out", !index.list.held_out.empty()},
         {"name_bytes", name_bytes},
-        {"summary", to_json(index.list.summary)},
+        {"summary", summary_to_json(index.list.summary)},
         {"faults", std::move(faults)}};
     // Paths need not be UTF-8. What is replaced here is for people to read.
     return j.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -235,7 +198,7 @@ PackIndex decode_pack(const std::string& path, std::span<const uint8_t> file) {
         index.list.group = {.name = group.at("name"),
                             .kind = label_kind_from_string(group.at("kind")),
                             .names = group.at("labels")};
-        index.list.summary = summary_from(j.at("summary"));
+        index.list.summary = summary_from_json(j.at("summary"));
         read_sections(path, file.subspan(begin, file.size() - begin - text.size()), j, index);
     } catch (const json::exception& error) {
         throw Error(kOperation, fmt::format("{} is damaged: {}", path, error.what()));

@@ -93,8 +93,9 @@ IdentityDistances identity_distances(std::span<const float> inputs,
         const double same = distance(input, translation, features);
         result.same += same / double(rows);
         result.other += distance(input, other, features) / double(rows);
-        if (same < distance(translation, other, features)) result.closer += 1 / double(rows);
+        result.closer += same < distance(translation, other, features);
     }
+    result.closer /= double(rows);
     return result;
 }
 
