@@ -6,6 +6,7 @@
 #include "tests/catch.h"
 #include "tests/floats_of.h"
 #include "tests/temp_dir.h"
+#include "tests/tiny_run.h"
 #include "train/batch.h"
 #include "train/joint_schedule.h"
 #include "train/trainer.h"
@@ -20,21 +21,11 @@ namespace fs = std::filesystem;
 namespace {
 
 TrainConfig tiny_joint(const std::string& counting) {
-    TrainConfig c;
+    TrainConfig c = tiny_run();
     c.data = {"synth:attributes", "synth:expressions,labels=happy+sad+neutral,name=moods"};
-    c.image_size = "32";
-    c.synth_count = 64;
-    c.test_count = 8;
-    c.samples = 2;
-    c.batch_size = 4;
-    c.g_conv_dim = c.d_conv_dim = 8;
-    c.g_repeat_num = 1;
-    c.d_repeat_num = 3;
     c.n_critic = 3;
     c.num_iters = 12;
     c.num_iters_decay = 4;
-    c.log_step = 4;
-    c.sample_step = c.model_save_step = 1000000;
     c.joint_iteration = counting;
     return c;
 }

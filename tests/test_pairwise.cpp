@@ -2,6 +2,7 @@
 
 #include "tests/catch.h"
 #include "tests/temp_dir.h"
+#include "tests/tiny_run.h"
 #include "train/eval/pairwise_translator.h"
 #include "train/pairwise.h"
 
@@ -12,21 +13,12 @@ namespace fs = std::filesystem;
 namespace {
 
 TrainConfig three_moods() {
-    TrainConfig c;
+    TrainConfig c = sg::testing::tiny_run();
     c.data = {"synth:expressions,labels=happy+sad+neutral"};
-    c.image_size = "32";
-    c.synth_count = 64;
-    c.test_count = 8;
-    c.samples = 2;
-    c.batch_size = 4;
-    c.g_conv_dim = c.d_conv_dim = 4;
-    c.g_repeat_num = 1;
-    c.d_repeat_num = 3;
     c.n_critic = 1;
     c.num_iters = 24;
     c.num_iters_decay = 12;
     c.log_step = 2;
-    c.sample_step = c.model_save_step = 1000000;
     c.baseline = "pairwise";
     return c;
 }

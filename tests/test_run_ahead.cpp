@@ -2,6 +2,7 @@
 
 #include "tests/support.h"
 #include "tests/temp_dir.h"
+#include "tests/tiny_run.h"
 #include "train/trainer.h"
 
 // A run whose losses the host reads rarely is the run whose losses it reads at once.
@@ -11,24 +12,6 @@ using namespace sg::testing;
 namespace fs = std::filesystem;
 
 namespace {
-
-TrainConfig tiny_run() {
-    TrainConfig c;
-    c.image_size = "32";
-    c.synth_count = 64;
-    c.test_count = 8;
-    c.samples = 2;
-    c.batch_size = 4;
-    c.g_conv_dim = c.d_conv_dim = 8;
-    c.g_repeat_num = 1;
-    c.d_repeat_num = 3;
-    c.n_critic = 2;
-    c.num_iters = 20;
-    c.num_iters_decay = 10;
-    c.log_step = 4;
-    c.sample_step = c.model_save_step = 1000000;
-    return c;
-}
 
 /// Networks whose scores grow by some digits in every iteration, until D/loss_gp overflows.
 TrainConfig exploding_run() {

@@ -156,18 +156,10 @@ class GroupMeter {
 
 GroupResult measure_group(Device& device, const GroupTest& test, const Progress& progress,
                           std::vector<std::string>& notes) {
-    require(test.slice > 0, "evaluate", "slices of {} images", test.slice);
     GroupMeter meter(device, test);
     const int64_t targets = test.translator.labels().groups[size_t(test.group)].dim();
-    const auto total = int64_t(test.items.size());
-    for (int64_t begin = 0; begin < total; begin += test.slice) {
-        const int64_t count = std::min(test.slice, total - begin);
-        int64_t done = begin * targets;
-        meter.add(std::span(test.items).subspan(size_t(begin), size_t(count)), notes, [&] {
-            done += count;
-            if (progress) progress(done, total * targets);
-        });
-    }
+    in_slices(test.items, test.slice, targets, progress,
+              [&](auto part, const auto& step) { meter.add(part, notes, step); });
     return meter.result();
 }
 

@@ -11,6 +11,23 @@ namespace sg {
 using Judge = std::function<Judged(const Tensor& images)>;
 using Progress = std::function<void(int64_t done, int64_t total)>;
 
+/// Calls add(part, step) for one slice of the items after the other; step() counts one target done
+/// for the whole slice.
+template <class Add>
+void in_slices(std::span<const int64_t> items, int64_t slice, int64_t targets,
+               const Progress& progress, const Add& add) {
+    require(slice > 0, "evaluate", "slices of {} images", slice);
+    const auto total = int64_t(items.size());
+    for (int64_t begin = 0; begin < total; begin += slice) {
+        const int64_t count = std::min(slice, total - begin);
+        int64_t done = begin * targets;
+        add(items.subspan(size_t(begin), size_t(count)), [&] {
+            done += count;
+            if (progress) progress(done, total * targets);
+        });
+    }
+}
+
 /// What is translated, by whom, and who judges it.
 struct GroupTest {
     const ImageTranslator& translator;

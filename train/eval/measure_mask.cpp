@@ -150,15 +150,8 @@ MaskReport measure_mask(Device& device, const MaskTest& test, const Progress& pr
             "the labels of group '{}' are not one-hot", layout.groups[size_t(test.to)].name);
     MaskMeter meter(device, test);
     const int64_t targets = layout.groups[size_t(test.to)].dim();
-    const auto total = int64_t(test.items.size());
-    for (int64_t begin = 0; begin < total; begin += test.slice) {
-        const int64_t count = std::min(test.slice, total - begin);
-        int64_t done = begin * targets;
-        meter.add(std::span(test.items).subspan(size_t(begin), size_t(count)), notes, [&] {
-            done += count;
-            if (progress) progress(done, total * targets);
-        });
-    }
+    in_slices(test.items, test.slice, targets, progress,
+              [&](auto part, const auto& step) { meter.add(part, notes, step); });
     return meter.report();
 }
 
