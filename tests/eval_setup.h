@@ -34,7 +34,7 @@ struct Setup {
 /// One held-out face in one translation, computed by itself.
 struct Single {
     std::vector<float> own, target, input, output, back;
-    std::vector<uint8_t> input_bytes, output_bytes, truth;
+    std::vector<uint8_t> input_bytes, output_bytes, unchanged, truth;
 };
 
 inline Single translate_one(Device& device, const ImageTranslator& translator,
@@ -55,6 +55,10 @@ inline Single translate_one(Device& device, const ImageTranslator& translator,
     const Tensor y = translator.translate(x, full(one.own), full(one.target));
     one.output = y.to_host_f32();
     one.output_bytes = image_from_float(one.output, kFaceSize.height, kFaceSize.width).pixels;
+    one.unchanged =
+        image_from_float(translator.translate(x, full(one.own), full(one.own)).to_host_f32(),
+                         kFaceSize.height, kFaceSize.width)
+            .pixels;
     one.back = translator.translate(y, full(one.target), full(one.own)).to_host_f32();
     one.truth.resize(kValues);
     data.render_with_labels(item, one.target, kFaceSize, one.truth);

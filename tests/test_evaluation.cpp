@@ -17,7 +17,7 @@ struct Expected {
 
     const LabelGroup& group;
     int label;
-    double faces = 0, error = 0, copy = 0, squares = 0, l1 = 0;
+    double faces = 0, error = 0, copy = 0, squares = 0, l1 = 0, along = 0, whole = 0;
     double asked = 0, untouched = 0, real = 0, kept = 0, others = 0;
     std::vector<float> inputs, outputs, given, with_label;
 
@@ -33,6 +33,9 @@ struct Expected {
         copy += mean_difference(one.input_bytes, one.truth);
         for (size_t i = 0; i < one.truth.size(); ++i) {
             squares += std::pow(double(one.output_bytes[i]) - double(one.truth[i]), 2);
+            const double wanted = double(one.truth[i]) - double(one.input_bytes[i]);
+            along += wanted * (double(one.output_bytes[i]) - double(one.unchanged[i]));
+            whole += wanted * wanted;
             l1 += std::abs(double(one.back[i]) - double(one.input[i])) / double(kValues);
         }
         append(inputs, before);
@@ -69,6 +72,7 @@ void check_pixels(const TargetReport& target, const Expected& e) {
     CHECK(target.truth->faces == int64_t(e.faces));
     CHECK(target.truth->translated.mean() == Approx(e.error / e.faces));
     CHECK(target.truth->copy.mean() == Approx(e.copy / e.faces));
+    CHECK(target.truth->change.value() == Approx(e.along / e.whole).margin(1e-9));
     const double rms = std::sqrt(e.squares / e.faces / double(kValues));
     CHECK(target.truth->translated.psnr() == Approx(20 * std::log10(255 / rms)));
     CHECK(target.reconstruction.mean() / 127.5 == Approx(e.l1 / e.faces).epsilon(1e-4));

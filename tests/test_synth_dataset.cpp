@@ -101,6 +101,9 @@ TEST_CASE("synth dataset: some labels of a group make a smaller one") {
         angry.expression = synth::Expression::angry;
         CHECK(out == draw(few.identity(i), angry));
     }
+    CHECK(few.expression(0) == synth::Expression::sad);
+    CHECK(few.expression(2) == synth::Expression::angry);
+    CHECK_THROWS_AS(few.expression(3), Error);
     // Labels that are not named stay the item's own.
     const SynthDataset two(SynthGroup::attributes, 20, 3, {"Pale_Skin", "Eyeglasses"});
     for (int64_t i = 0; i < two.size(); ++i) {
@@ -111,6 +114,7 @@ TEST_CASE("synth dataset: some labels of a group make a smaller one") {
         two.render_with_labels(i, std::vector<float>{0, 1}, kSize, out);
         CHECK(out == draw(two.identity(i), changed));
     }
+    CHECK_THROWS_AS(two.expression(0), Error);
     CHECK_THROWS_AS(SynthDataset(SynthGroup::expressions, 3, 1, {"happy"}), Error);
     CHECK_THROWS_AS(SynthDataset(SynthGroup::expressions, 3, 1, {"happy", "bored"}), Error);
     CHECK_THROWS_AS(SynthDataset(SynthGroup::expressions, 3, 1, {"happy", "happy"}), Error);

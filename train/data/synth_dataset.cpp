@@ -108,6 +108,12 @@ synth::Attributes SynthDataset::attributes(int64_t index) const {
     return attributes;
 }
 
+synth::Expression SynthDataset::expression(int label) const {
+    require(group_ == SynthGroup::expressions && label >= 0 && label < labels_.dim(), "synth",
+            "label {} of {} is no expression", label, labels_.name);
+    return synth::Expression(selected_[size_t(label)]);
+}
+
 void SynthDataset::read_labels(int64_t index, std::span<float> labels) const {
     require_dim(labels.size());
     const std::vector<float> all = all_labels(attributes(index));

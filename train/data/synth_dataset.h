@@ -39,6 +39,9 @@ class SynthDataset : public Dataset {
     /// (2/3) or happy.
     synth::Attributes attributes(int64_t index) const;
 
+    /// What a label of the expressions group stands for; throws Error for the attributes group.
+    synth::Expression expression(int label) const;
+
     /// The true picture of item `index` under other labels of this group (0/1, dim() floats); what
     /// the labels do not name stays the item's own. Throws Error unless exactly one hair colour
     /// (one expression) is set.

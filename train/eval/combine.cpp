@@ -65,6 +65,7 @@ TargetReport combine(const std::vector<TargetReport>& targets) {
         all.truth->faces += target.truth->faces;
         all.truth->translated.add(target.truth->translated);
         all.truth->copy.add(target.truth->copy);
+        all.truth->change.add(target.truth->change);
     }
     combine_judged(targets, all);
     combine_identity(targets, all);

@@ -140,7 +140,7 @@ class Evaluation {
                             .from = from,
                             .to = to,
                             .data = *set.dataset,
-                            .expressions = drawn != nullptr,
+                            .expressions = drawn,
                             .items = set.items,
                             .size = size_,
                             .judge = judge_of(to)};

@@ -55,17 +55,18 @@ void about_judge(const GroupReport& group, Findings& findings) {
 }
 
 void about_mask(const MaskReport& mask, Findings& findings) {
-    const double right = mask.overall.moved_right(), wrong = mask.overall.moved_wrong();
+    const double right = mask.overall.change_right.value();
+    const double wrong = mask.overall.change_wrong.value();
     const std::string pair = fmt::format("{} with labels of {}", mask.images, mask.labels);
     if (std::isnan(right)) return;
     if (right <= 0) {
         findings.push_back(
-            fmt::format("{}: with the right mask, too, the pictures do not come "
-                        "nearer to the truth ({:.0f} % of the way)",
+            fmt::format("{}: with the right mask, too, nothing of the true change is made "
+                        "({:.0f} %)",
                         pair, 100 * right));
     } else if (wrong >= right) {
         findings.push_back(fmt::format(
-            "{}: the mask is ignored: {:.0f} % of the way to the truth with the right mask, "
+            "{}: the mask is ignored: {:.0f} % of the true change are made with the right mask, "
             "{:.0f} % with the wrong one",
             pair, 100 * right, 100 * wrong));
     }

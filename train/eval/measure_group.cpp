@@ -60,8 +60,14 @@ class GroupMeter {
     void add(std::span<const int64_t> items, std::vector<std::string>& notes,
              const std::function<void()>& translated) {
         SeenImages seen{.in = read_held_out(device_, test_.data, items, test_.size, notes),
-                        .judged = {}};
+                        .judged = {},
+                        .unchanged = {}};
         if (seen.in.count() == 0) return;
+        if (dynamic_cast<const SynthDataset*>(&test_.data)) {
+            const auto own = full_labels(test_.translator.labels(), test_.group, seen.in.labels);
+            const Tensor same = test_.translator.translate(seen.in.images, own, own);
+            seen.unchanged = picture_bytes(same.to_host_f32());
+        }
         seen.judged = test_.judge(seen.in.images);
         images_ += seen.in.count();
         real_.dim = int64_t(seen.judged.features.size()) / seen.in.count();

@@ -22,18 +22,27 @@ std::vector<float> labels_with_mask(const LabelLayout& layout, int to, int label
 }
 
 /// The faces with another expression; empty for images that are not built in.
-Bytes with_expression(const MaskTest& test, const HeldOutImages& in, int expression) {
+Bytes with_expression(const MaskTest& test, const HeldOutImages& in, int label) {
     const auto* faces = dynamic_cast<const SynthDataset*>(&test.data);
     if (!faces || !test.expressions) return {};
     Bytes pixels(in.pixels.size());
     const size_t size = pixels.size() / in.items.size();
     for (size_t n = 0; n < in.items.size(); ++n) {
         synth::Attributes wanted = faces->attributes(in.items[n]);
-        wanted.expression = synth::Expression(expression);
+        wanted.expression = test.expressions->expression(label);
         synth::render(faces->identity(in.items[n]), wanted, test.size,
                       std::span(pixels).subspan(n * size, size));
     }
     return pixels;
+}
+
+/// The label that an image already shows; -1 if none does, or nobody knows.
+int own_label(const MaskTest& test, int labels, int64_t item) {
+    const auto* faces = dynamic_cast<const SynthDataset*>(&test.data);
+    if (!faces || !test.expressions) return -1;
+    for (int label = 0; label < labels; ++label)
+        if (test.expressions->expression(label) == faces->attributes(item).expression) return label;
+    return -1;
 }
 
 /// The pixels of `picture` at which `input` and `truth` differ.
@@ -70,13 +79,13 @@ class MaskMeter {
              const std::function<void()>& translated) {
         const auto in = read_held_out(device_, test_.data, items, test_.size, notes);
         if (in.count() == 0) return;
+        std::vector<Translations> right, wrong;  // per label
         for (int label = 0; label < group().dim(); ++label) {
-            const Bytes truth = with_expression(test_, in, label);
-            const Translations right = translate(in, label, test_.to);
-            const Translations wrong = translate(in, label, test_.from);
-            add_target(in, truth, right, wrong, label);
+            right.push_back(translate(in, label, test_.to));
+            wrong.push_back(translate(in, label, test_.from));
             translated();
         }
+        for (int label = 0; label < group().dim(); ++label) add_target(in, right, wrong, label);
     }
 
     MaskReport report() const {
@@ -87,6 +96,8 @@ class MaskMeter {
             all.copy.add(score.copy);
             all.right.add(score.right);
             all.wrong.add(score.wrong);
+            all.change_right.add(score.change_right);
+            all.change_wrong.add(score.change_wrong);
             all.judged_right += score.judged_right;
             all.judged_wrong += score.judged_wrong;
             make_shares(score);
@@ -110,28 +121,46 @@ class MaskMeter {
         return {picture_bytes(out.to_host_f32()), test_.judge(out)};
     }
 
-    void add_target(const HeldOutImages& in, const Bytes& truth, const Translations& right,
-                    const Translations& wrong, int label) {
-        MaskScore& score = report_.targets[size_t(label)];
+    void add_target(const HeldOutImages& in, const std::vector<Translations>& right,
+                    const std::vector<Translations>& wrong, int label) {
         const int64_t size = int64_t(in.pixels.size()) / in.count(), dim = group().dim();
+        const Bytes truth = with_expression(test_, in, label);
         std::vector<float> asked(size_t(dim), 0.0f);
         asked[size_t(label)] = 1;
-        const auto as_asked = [&](const Translations& made, int64_t n) {
-            return judged_as(group(), label, row_of(made.judged.logits, n, dim), asked);
-        };
+        MaskScore& score = report_.targets[size_t(label)];
         for (int64_t n = 0; n < in.count(); ++n) {
+            const auto as_asked = [&](const std::vector<Translations>& made) {
+                return judged_as(group(), label, row_of(made[size_t(label)].judged.logits, n, dim),
+                                 asked);
+            };
             if (!truth.empty()) {
                 const auto input = row_of(in.pixels, n, size), goal = row_of(truth, n, size);
                 if (std::equal(input.begin(), input.end(), goal.begin())) continue;
-                const Bytes there = where_changed(goal, input, goal);
-                score.copy.add(where_changed(input, input, goal), there);
-                score.right.add(where_changed(row_of(right.pixels, n, size), input, goal), there);
-                score.wrong.add(where_changed(row_of(wrong.pixels, n, size), input, goal), there);
+                add_truth(score, in, goal, right, wrong, label, n);
             }
             ++score.images;
-            score.judged_right += as_asked(right, n);  // counts, until report()
-            score.judged_wrong += as_asked(wrong, n);
+            score.judged_right += as_asked(right);  // counts, until report()
+            score.judged_wrong += as_asked(wrong);
         }
+    }
+
+    /// What the true picture `goal` of image n says.
+    void add_truth(MaskScore& score, const HeldOutImages& in, std::span<const uint8_t> goal,
+                   const std::vector<Translations>& right, const std::vector<Translations>& wrong,
+                   int label, int64_t n) const {
+        const auto size = int64_t(goal.size());
+        const auto input = row_of(in.pixels, n, size);
+        const auto made = [&](const std::vector<Translations>& all, int as) {
+            return row_of(all[size_t(as)].pixels, n, size);
+        };
+        const Bytes there = where_changed(goal, input, goal);
+        score.copy.add(where_changed(input, input, goal), there);
+        score.right.add(where_changed(made(right, label), input, goal), there);
+        score.wrong.add(where_changed(made(wrong, label), input, goal), there);
+        const int own = own_label(test_, group().dim(), in.items[size_t(n)]);
+        if (own < 0) return;
+        score.change_right.add(made(right, own), made(right, label), input, goal);
+        score.change_wrong.add(made(wrong, own), made(wrong, label), input, goal);
     }
 
     Device& device_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "train/data/synth_dataset.h"
 #include "train/eval/measure_group.h"
 
 namespace sg {
@@ -10,8 +11,9 @@ struct MaskTest {
     const ImageTranslator& translator;
     int from, to;         ///< groups of the images and of the labels; `to` is one-hot
     const Dataset& data;  ///< the images
-    /// Labels are the built-in expressions: with built-in images the true pictures are known.
-    bool expressions;
+    /// The data set of the labels if it is built in: with built-in images the true pictures are
+    /// known. Null otherwise.
+    const SynthDataset* expressions;
     std::vector<int64_t> items;
     ImageSize size;
     Judge judge;  ///< of the labels' group

@@ -52,4 +52,27 @@ class PixelError {
     int64_t count_ = 0;
 };
 
+/// How much of a true change a generator makes: (translation to the target - translation to what
+/// the image already shows) projected on (truth - input), 1 for all of it, 0 for nothing in its
+/// direction. Unlike a distance it does not mind blur that both translations have. NaN for nothing.
+class ChangeShare {
+  public:
+    void add(std::span<const uint8_t> unchanged, std::span<const uint8_t> changed,
+             std::span<const uint8_t> input, std::span<const uint8_t> truth) {
+        for (size_t i = 0; i < input.size(); ++i) {
+            const double wanted = int(truth[i]) - int(input[i]);
+            along_ += (int(changed[i]) - int(unchanged[i])) * wanted;
+            squared_ += wanted * wanted;
+        }
+    }
+    void add(const ChangeShare& other) {
+        along_ += other.along_;
+        squared_ += other.squared_;
+    }
+    double value() const { return along_ / squared_; }
+
+  private:
+    double along_ = 0, squared_ = 0;
+};
+
 }  // namespace sg

@@ -18,6 +18,7 @@ namespace sg {
 struct TruthScore {
     int64_t faces = 0;
     PixelError translated, copy;  ///< against the true picture: the translation, the input
+    ChangeShare change;
 };
 
 /// What a classifier says about translations.
@@ -70,12 +71,14 @@ struct GroupReport {
 };
 
 /// Images of one group under one-hot labels of another: how far they went from the input to the
-/// truth, (1 - |translation - truth| / |input - truth|) where these two differ: 1 all the way, 0
-/// not at all; and the share that the other group's classifier takes for the target.
+/// truth, (1 - |translation - truth| / |input - truth|) where these two differ (1: all the way);
+/// the share of the true change; and the share that the other group's classifier takes for the
+/// target.
 struct MaskScore {
     std::string target;
     int64_t images = 0;
     PixelError copy, right, wrong;  ///< distance to the truth of the input and the translations
+    ChangeShare change_right, change_wrong;
     double judged_right = 0, judged_wrong = 0;
 
     double moved_right() const { return 1 - right.mean() / copy.mean(); }

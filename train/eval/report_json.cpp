@@ -25,7 +25,8 @@ Json json_of(const PixelError& error) {
 Json json_of(const TruthScore& score) {
     return {{"faces", score.faces},
             {"translated", json_of(score.translated)},
-            {"copy", json_of(score.copy)}};
+            {"copy", json_of(score.copy)},
+            {"change", number(score.change.value())}};
 }
 
 Json json_of(const JudgeScore& score) {
@@ -111,6 +112,8 @@ Json json_of(const MaskScore& score) {
             {"images", score.images},
             {"moved_right_mask", number(score.moved_right())},
             {"moved_wrong_mask", number(score.moved_wrong())},
+            {"change_right_mask", number(score.change_right.value())},
+            {"change_wrong_mask", number(score.change_wrong.value())},
             {"judged_right_mask", number(score.judged_right)},
             {"judged_wrong_mask", number(score.judged_wrong)}};
 }

@@ -82,15 +82,18 @@ ReportTable truth_table(const GroupReport& group) {
         .group = group.labels.name,
         .explanation =
             "Mean absolute difference in 1/255 and PSNR in dB, of the translation and "
-            "of the untouched input. A ratio below 1 is better than copying.",
-        .columns = {"target", "faces", "translated", "copy", "ratio", "PSNR", "copy PSNR"},
+            "of the untouched input. A ratio below 1 is better than copying. Change: % of "
+            "the true change in which the translation differs from that to the face's own labels.",
+        .columns = {"target", "faces", "translated", "copy", "ratio", "PSNR", "copy PSNR",
+                    "change"},
         .rows = {}};
     for (const TargetReport* target : rows_of(group)) {
         if (!target->truth) continue;
-        const auto& [faces, translated, copy] = *target->truth;
+        const auto& [faces, translated, copy, change] = *target->truth;
         table.rows.push_back({target->target, count(faces), fixed(translated.mean()),
                               fixed(copy.mean()), fixed(translated.mean() / copy.mean()),
-                              fixed(translated.psnr(), 1), fixed(copy.psnr(), 1)});
+                              fixed(translated.psnr(), 1), fixed(copy.psnr(), 1),
+                              percent(change.value())});
     }
     return table;
 }
@@ -150,13 +153,16 @@ ReportTable mask_table(const MaskReport& mask) {
         .explanation =
             "With the mask of the labels (right) and with that of the images (wrong). "
             "Moved: % of the way from the input to the true picture, where the two "
-            "differ. Judged: % that the classifier of the labels takes for the target.",
-        .columns = {"target", "images", "moved right", "moved wrong", "judged right",
-                    "judged wrong"},
+            "differ. Change: % of the true change in which the translation differs from "
+            "that to the image's own expression. Judged: % that the classifier of the labels takes "
+            "for the target.",
+        .columns = {"target", "images", "moved right", "moved wrong", "change right",
+                    "change wrong", "judged right", "judged wrong"},
         .rows = {}};
     const auto add = [&](const MaskScore& score) {
         table.rows.push_back({score.target, count(score.images), percent(score.moved_right()),
-                              percent(score.moved_wrong()), percent(score.judged_right),
+                              percent(score.moved_wrong()), percent(score.change_right.value()),
+                              percent(score.change_wrong.value()), percent(score.judged_right),
                               percent(score.judged_wrong)});
     };
     for (const MaskScore& score : mask.targets) add(score);
