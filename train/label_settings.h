@@ -29,7 +29,7 @@ std::vector<LabelSettings> parse_settings_of_all(const LabelLayout& layout,
 /// `own` (0/1) with the settings applied. Labels that a set one excludes (other hair colours, other
 /// classes) give way: they keep what the settings leave of them, own (1 - sum of the values), at
 /// least 0. Throws Error if a label is set to two values, if labels that exclude each other add up
-/// to more than 1, or if one-hot labels do not add up to 1.
+/// to more than 1, or if no class is left of one-hot labels.
 std::vector<float> apply_settings(const LabelGroup& group, std::vector<float> own,
                                   const LabelSettings& settings);
 

@@ -102,6 +102,24 @@ if grep -q 'Blond_Hair' <<<"$targets"; then fail "two hair colours at once: $tar
 [ "$(find classes-out -name '*.png' | wc -l)" = 8 ] || fail "expected one file per class"
 "$BIN/sg_translate" --checkpoint folders-run --input photos/images/000001.png --out happy-out \
     --set happy >/dev/null
+# One picture per photo: all targets beside the input, or the way to them step by step.
+png_size() { od -An -tu1 -j16 -N8 "$1" | awk '{ print $3 * 256 + $4 "x" $7 * 256 + $8 }'; }
+"$BIN/sg_translate" --checkpoint folders-run --input photos/images/000001.png --out pictures \
+    --all >log.txt
+[ "$(png_size pictures/000001__all.png)" = 288x32 ] || fail "--all: $(png_size pictures/*__all.png)"
+[ "$(find pictures -name '*.png' | wc -l)" = 1 ] || fail "--all wrote single files, too"
+"$BIN/sg_translate" --checkpoint folders-run --input photos/images --out strips --strip 3 \
+    --set happy=0.5 --set sad >log.txt
+[ "$(png_size strips/000002__strip.png)" = 224x32 ] || fail "--strip: $(png_size strips/*2__strip.png)"
+grep -qF 'happy 0.5' log.txt || fail "a fraction of a label is not named: $(cat log.txt)"
+"$BIN/sg_translate" --checkpoint celeba-run --input photos/images/000001.png --out part \
+    --set Blond_Hair=0.25 --from Black_Hair=1 >log.txt
+grep -qF '(Black_Hair 0.75 Blond_Hair 0.25' log.txt || fail "a part of a label: $(cat log.txt)"
+expect_failure 2 "--strip" -- "$BIN/sg_translate" --checkpoint celeba-run --input photos/images \
+    --out x --strip 0
+expect_failure 1 "from -2 to 2" -- "$BIN/sg_translate" --checkpoint celeba-run \
+    --input photos/images --out x --set Blond_Hair=lots
+
 expect_failure 1 "Grey_Hair" "Blond_Hair" -- "$BIN/sg_translate" --checkpoint celeba-run \
     --input photos/images --out x --set Grey_Hair=1
 expect_failure 1 "exclude each other" -- "$BIN/sg_translate" --checkpoint celeba-run \
