@@ -73,8 +73,10 @@ if(NOT SG_EIGEN_INCLUDE)
 endif()
 add_library(sg_eigen INTERFACE)
 target_include_directories(sg_eigen SYSTEM INTERFACE ${SG_EIGEN_INCLUDE})
-# Its parts under the Mozilla Public License only, and no threads of its own.
-target_compile_definitions(sg_eigen INTERFACE EIGEN_MPL2_ONLY EIGEN_DONT_PARALLELIZE)
+# Its parts under the Mozilla Public License only, and no threads of its own. No vector instructions:
+# its matrices are small here, and GCC 12 warns of its own _mm512_undefined_pd, which Eigen uses.
+target_compile_definitions(sg_eigen INTERFACE EIGEN_MPL2_ONLY EIGEN_DONT_PARALLELIZE
+    EIGEN_DONT_VECTORIZE)
 
 if(SG_TESTS)
     find_package(Catch2 QUIET)
