@@ -167,7 +167,7 @@ double share_of_change(const std::vector<float>& before, const std::vector<float
 
 }  // namespace
 
-TEST_CASE("the mask decides whether an expression is applied to faces of the other data set",
+TEST_CASE("the right mask applies more of an expression to faces of the other data set",
           "[joint]") {
     // The paper's test of the mask vector (section 5.6), against true renderings.
     const TempDir folder;

@@ -77,7 +77,7 @@ std::vector<ConfigOption> config_options(TrainConfig& c) {
          &c.precision},
         {"Run", "conv", "convolutions on a GPU: auto (the fastest of all), own, or cudnn", &c.conv},
         {"Run", "threads", "processor threads; 0: all", &c.threads},
-        {"Run", "out", "run folder; default runs/DATASET-NUMBER", &c.out},
+        {"Run", "out", "run folder; default runs/NAMES-NUMBER", &c.out},
         {"Run", "log-step", "iterations between lines of metrics", &c.log_step},
         {"Run", "sample-step", "iterations between sample grids", &c.sample_step},
         {"Run", "model-save-step", "iterations between checkpoints", &c.model_save_step},

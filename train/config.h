@@ -54,7 +54,7 @@ struct TrainConfig {
     // run
     std::string device = "auto", precision = "f32", conv = "auto";
     int threads = 0;
-    std::string out;  ///< run folder; "": runs/DATASET-NUMBER
+    std::string out;  ///< run folder; "": runs/NAMES-NUMBER
     int log_step = 10, sample_step = 1000, model_save_step = 10000;
     int samples = 8;  ///< held-out faces in a sample grid
     int keep_checkpoints = 3;
