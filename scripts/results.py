@@ -5,7 +5,8 @@ One StarGAN against one generator per ordered pair of classes; several data sets
 against Eq. 1; what each lambda does when it is removed. A run that is finished is not repeated, one
 that was stopped goes on, so the script can be started again at any time.
 
-    scripts/results.py [--build build/release] [--out runs/results] [--iterations 6000] [--only NAME...]
+    scripts/results.py [--build build/release] [--out runs/results] [--iterations 4000] [--threads 1]
+                       [--only NAME...]
 """
 import argparse
 import json
@@ -44,7 +45,7 @@ class Experiments:
     def __init__(self, arguments):
         self.bin = pathlib.Path(arguments.build) / "bin"
         self.out = pathlib.Path(arguments.out)
-        self.precision = arguments.precision
+        self.common = ["--precision", arguments.precision, "--threads", arguments.threads]
         self.out.mkdir(parents=True, exist_ok=True)
 
     def call(self, program, *arguments):
@@ -62,7 +63,7 @@ class Experiments:
             if resumed:
                 self.call("sg_train", "--resume", run)
             else:
-                self.call("sg_train", *SMALL, "--precision", self.precision, *options, "--out", run)
+                self.call("sg_train", *SMALL, *self.common, *options, "--out", run)
         except subprocess.CalledProcessError:  # it may diverge without a lambda: that is a result
             if not any(run.rglob("iteration-*.safetensors")):
                 raise
@@ -134,8 +135,9 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build/release")
     parser.add_argument("--out", default="runs/results")
-    parser.add_argument("--iterations", type=int, default=6000)
+    parser.add_argument("--iterations", type=int, default=4000)
     parser.add_argument("--precision", default="bf16")
+    parser.add_argument("--threads", type=int, default=0, help="of a run; 0: all processors")
     parser.add_argument("--only", nargs="*", help="names of runs")
     arguments = parser.parse_args()
     experiments = Experiments(arguments)

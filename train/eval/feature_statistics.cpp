@@ -1,7 +1,6 @@
 #include "train/eval/feature_statistics.h"
 
 #include <Eigen/Eigenvalues>
-#include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -41,12 +40,19 @@ Gaussian fit(std::span<const float> values, int64_t rows, int64_t features) {
     return {.mean = mean, .covariance = x.transpose() * x / double(rows - 1)};
 }
 
+using EigenSolver = Eigen::SelfAdjointEigenSolver<Matrix>;
+
+EigenSolver solve(const Matrix& symmetric, Eigen::DecompositionOptions what) {
+    EigenSolver solver(symmetric, what);
+    require(solver.info() == Eigen::Success, "frechet_distance",
+            "the eigenvalues of a symmetric {0}x{0} matrix cannot be found", symmetric.rows());
+    return solver;
+}
+
 /// The symmetric root of a covariance. Eigenvalues that are 0 but for rounding become 0: the root
 /// of 1e-16 would be 1e-8.
 Matrix symmetric_root(const Matrix& covariance) {
-    const Eigen::SelfAdjointEigenSolver<Matrix> solver(covariance);
-    require(solver.info() == Eigen::Success, "frechet_distance",
-            "the eigenvalues of a covariance of {} features cannot be found", covariance.rows());
+    const EigenSolver solver = solve(covariance, Eigen::ComputeEigenvectors);
     const double least = std::numeric_limits<double>::epsilon() * double(covariance.rows()) *
                          solver.eigenvalues().cwiseAbs().maxCoeff();
     const Vector roots = solver.eigenvalues().unaryExpr(
@@ -54,7 +60,17 @@ Matrix symmetric_root(const Matrix& covariance) {
     return solver.eigenvectors() * roots.asDiagonal() * solver.eigenvectors().transpose();
 }
 
-/// Both by `features`, in f64.
+/// The sum of the singular values of a square matrix R. [0 R; R^T 0] has them and their negatives
+/// as eigenvalues; those of R R^T would be their squares, and lose half of the digits.
+double nuclear_norm(const Matrix& r) {
+    const int64_t n = r.rows();
+    Matrix both = Matrix::Zero(2 * n, 2 * n);
+    both.topRightCorner(n, n) = r;
+    both.bottomLeftCorner(n, n) = r.transpose();
+    return solve(both, Eigen::EigenvaluesOnly).eigenvalues().cwiseAbs().sum() / 2;
+}
+
+/// `a` and `b` have `features` values; in f64.
 double distance(const float* a, const float* b, int64_t features) {
     double sum = 0;
     for (int64_t i = 0; i < features; ++i) {
@@ -72,9 +88,8 @@ double frechet_distance(std::span<const float> a, int64_t rows_a, std::span<cons
     check("frechet_distance", b, rows_b, features);
     const Gaussian p = fit(a, rows_a, features), q = fit(b, rows_b, features);
     // S_a S_b has the eigenvalues of R R^T with R = S_a^(1/2) S_b^(1/2): the squares of R's
-    // singular values. Taken from R they keep the digits that squaring would lose.
-    const Matrix product = symmetric_root(p.covariance) * symmetric_root(q.covariance);
-    const double mixed = Eigen::BDCSVD<Matrix>(product).singularValues().sum();
+    // singular values.
+    const double mixed = nuclear_norm(symmetric_root(p.covariance) * symmetric_root(q.covariance));
     const double traces = p.covariance.trace() + q.covariance.trace();
     return std::max(0.0, (p.mean - q.mean).squaredNorm() + traces - 2 * mixed);
 }
