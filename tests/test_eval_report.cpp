@@ -155,6 +155,9 @@ TEST_CASE("curves are read per data set, averaged, and drawn with round axes") {
     CHECK(axis_ticks(0, 10, 5) == std::vector<double>{0, 2, 4, 6, 8, 10});
     CHECK(axis_ticks(-0.5, 0.6, 5) == std::vector<double>{-0.5, 0, 0.5});
     CHECK(axis_ticks(3, 3, 5).empty());
+    CHECK(axis_ticks(0.1, std::nextafter(0.1, 1), 5).empty());  // no numbers lie between
+    const LineChart flat{"flat", {{"a", {{0, 0.1}, {1, std::nextafter(0.1, 1)}}}}};
+    CHECK_THAT(chart_html(flat, "iteration"), mentions("0.15") && !mentions("inf"));
     const std::string svg = chart_html({"<t>", {{"a", {{0, 0}, {1, NAN}, {2, 1}}}}}, "iteration");
     CHECK(svg.find("nan") == std::string::npos);
     CHECK_THAT(svg, mentions("<b>&lt;t&gt;</b>"));

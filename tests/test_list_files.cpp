@@ -5,6 +5,7 @@
 #include "kernels/common/error.h"
 #include "tests/catch.h"
 #include "tests/temp_dir.h"
+#include "train/config.h"
 #include "train/data/list_files.h"
 
 using namespace sg;
@@ -190,6 +191,17 @@ TEST_CASE("keys that would have no effect are refused", "[datasets]") {
     CHECK_THROWS_WITH(check_keys(parse_data_source("synth:attributes,test=there")),
                       mentions("test has no effect on synth:attributes"));
     CHECK_NOTHROW(check_keys(parse_data_source("synth:attributes,labels=Pale_Skin")));
+    for (const std::string place : {"synth:attributes", "pack:all.sgpack"})
+        CHECK_THROWS_WITH(check_keys(parse_data_source(place + ",crop=5")),
+                          mentions("crop has no effect on " + place));
+    TrainConfig config;  // a crop of the whole run is for the data sets that take one
+    config.crop_size = 100;
+    config.data = {"synth:expressions", "folders:x"};
+    CHECK(data_sources(config)[0].crop == 0);
+    CHECK(data_sources(config)[1].crop == 100);
+    CHECK_NOTHROW(check_keys(data_sources(config)[0]));
+    CHECK_THROWS_WITH(parse_data_source("celeba:x,name=faces,crp=0"),
+                      mentions("name is 'faces,crp=0'"));
 }
 
 TEST_CASE("a place may be called like a kind", "[datasets]") {

@@ -40,8 +40,11 @@ void refuse_without_counterpart(const Arguments& arguments) {
                 throw UsageError(fmt::format("{}: {}", flag, what));
 }
 
-/// Takes "FLAG VALUE" and "FLAG=VALUE" out of the arguments; the last value wins.
-std::optional<std::string> take(Arguments& arguments, const std::string& flag) {
+enum class Repeated { last_wins, refuse };
+
+/// Takes "FLAG VALUE" and "FLAG=VALUE" out of the arguments.
+std::optional<std::string> take(Arguments& arguments, const std::string& flag,
+                                Repeated repeated = Repeated::last_wins) {
     std::optional<std::string> value;
     for (size_t i = 0; i < arguments.size();) {
         const bool joined = arguments[i].starts_with(flag + "=");
@@ -50,6 +53,10 @@ std::optional<std::string> take(Arguments& arguments, const std::string& flag) {
             continue;
         }
         if (!joined && i + 1 == arguments.size()) throw UsageError(flag + " needs a value");
+        if (value && repeated == Repeated::refuse)
+            throw UsageError(flag +
+                             " is given twice beside --dataset; without --dataset it takes "
+                             "KIND:PLACE, any number of times");
         value = joined ? arguments[i].substr(flag.size() + 1) : arguments[i + 1];
         arguments.erase(arguments.begin() + i, arguments.begin() + i + (joined ? 1 : 2));
     }
@@ -62,12 +69,21 @@ std::string source(const std::string& kind, const std::optional<std::string>& di
     return fmt::format("{}:{}{}", kind, *directory, crop ? ",crop=" + *crop : "");
 }
 
+bool has(const Arguments& arguments, const std::string& flag) {
+    return std::any_of(arguments.begin(), arguments.end(), [&](const std::string& argument) {
+        return argument == flag || argument.starts_with(flag + "=");
+    });
+}
+
 /// --dataset KIND [--data PLACE]: our own words for kinds.
 std::string own_source(Arguments& arguments, const std::string& dataset) {
     if (dataset == "synth") return "synth:attributes";
     if (dataset == "synth-expressions") return "synth:expressions";
-    for (const char* kind : {"celeba", "folders", "rafd", "csv", "pack"})
-        if (dataset == kind) return source(kind, take(arguments, "--data"), {}, "--data");
+    for (const char* kind : {"celeba", "folders", "rafd", "csv", "pack"}) {
+        if (dataset != kind) continue;
+        const auto place = take(arguments, "--data", Repeated::refuse);
+        return source(kind, place, {}, "--data");
+    }
     throw UsageError(fmt::format(
         "dataset '{}' is unknown, expected CelebA, RaFD, Both, celeba, folders, rafd, csv, pack, "
         "synth or synth-expressions",
@@ -83,7 +99,8 @@ std::vector<std::string> from_official_flags(std::vector<std::string> arguments)
     const auto celeba = take(arguments, "--celeba-image-dir");
     const auto celeba_crop = take(arguments, "--celeba-crop-size");
     const auto rafd = take(arguments, "--rafd-image-dir");
-    const auto rafd_crop = take(arguments, "--rafd-crop-size");
+    auto rafd_crop = take(arguments, "--rafd-crop-size");
+    if (!rafd_crop && !has(arguments, "--crop-size")) rafd_crop = "256";  // the official default
     const bool both = dataset == "Both";
     std::vector<std::string> sources;
     if (both || dataset == "CelebA" || (!dataset && celeba))

@@ -58,7 +58,7 @@ int validate(const ValidateOptions& options) {
     config.crop_size = options.crop;
     const auto data = sg::open_dataset(sg::data_sources(config).front(), {.verify_all = true});
     fmt::print("{}", sg::to_string(data->summary(), data->label_group(), true));
-    const auto split = sg::make_split(*data, sg::effective_test_count(config, data->size()), 1);
+    const auto split = sg::make_split(*data, sg::effective_test_count(config, data->listed()), 1);
     sg::require_trainable(*data, split, 2);
     fmt::print("this data can be trained on\n");
     return sg::tools::exit_success;

@@ -94,7 +94,7 @@ void save_checkpoint(const fs::path& path, const StarGan& model, const Checkpoin
     json state = {{"iteration", info.iteration},   {"g_updates", model.g_updates},
                   {"d_updates", model.d_updates},  {"seed", info.seed},
                   {"crop_sizes", info.crop_sizes}, {"ema", model.ema},
-                  {"last_g", json::array()}};
+                  {"held_out", info.held_out},     {"last_g", json::array()}};
     for (const auto& g : info.last_g) state["last_g"].push_back(metrics_to_json(g));
     const std::string model_text = model_to_json(info.model).dump(), state_text = state.dump();
     file.write(path,
@@ -119,6 +119,7 @@ CheckpointInfo parse_info(const SafetensorsReader& file) {
         info.seed = state.at("seed");
         info.ema = state.value("ema", 0.0);
         info.crop_sizes = state.at("crop_sizes").get<std::vector<int>>();
+        info.held_out = state.value("held_out", std::vector<std::string>{});
         for (const json& g : state.at("last_g")) info.last_g.push_back(metrics_from_json(g));
     } catch (const json::exception& error) {
         throw Error("checkpoint",

@@ -19,9 +19,10 @@ struct CheckpointInfo {
     int64_t iteration = 0;  ///< iterations completed; also the position in the data
     int64_t g_updates = 0, d_updates = 0;
     uint64_t seed = 0;
-    std::string settings = {};         ///< JSON of the training configuration (to_json)
-    std::vector<int> crop_sizes = {};  ///< centre crop per label group; 0: none
-    double ema = 0;                    ///< decay of G's average; 0: there is none
+    std::string settings = {};               ///< JSON of the training configuration (to_json)
+    std::vector<int> crop_sizes = {};        ///< centre crop per label group; 0: none
+    std::vector<std::string> held_out = {};  ///< held_out_hash per data set
+    double ema = 0;                          ///< decay of G's average; 0: there is none
     /// G's last losses per label group, shown until its next step on that data set.
     std::vector<std::optional<GeneratorMetrics>> last_g = {};
 };

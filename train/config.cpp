@@ -163,6 +163,7 @@ namespace {
 /// Every kind has labels, a crop and a name of its own; the run's settings stand in for them.
 DataSource complete(DataSource source, const TrainConfig& c) {
     const bool celeba = source.kind == "celeba";
+    if (source.crop < 0 && (source.kind == "synth" || source.kind == "pack")) source.crop = 0;
     if (source.crop < 0) source.crop = c.crop_size;
     if (source.crop < 0) source.crop = celeba ? 178 : source.kind == "rafd" ? 256 : 0;
     if (celeba && source.attr.empty()) source.attr = c.attr_path;

@@ -93,7 +93,7 @@ bool is_utf8(const std::string& text);
 
 /// The number of iterations with falling learning rate.
 int effective_decay(const TrainConfig& config);
-/// The number of held-out images for a data set of `size`.
+/// The number of held-out images for a data set of `size` listed files.
 int64_t effective_test_count(const TrainConfig& config, int64_t size);
 
 /// Throws Error naming the first setting that makes no sense.

@@ -52,8 +52,26 @@ std::vector<int64_t> decodable_items(const Dataset& data, const std::vector<int6
     return good;
 }
 
-Resumed resume_run(const fs::path& run, const TrainConfig& config, StarGan& model,
-                   const std::function<void(const std::string&)>& say) {
+namespace {
+
+void require_same_held_out(const fs::path& run, const TrainingData& data,
+                           const CheckpointInfo& info) {
+    const std::vector<std::string> now = data.held_out_hashes();
+    for (size_t k = 0; k < std::min(now.size(), info.held_out.size()); ++k) {
+        if (now[k] == info.held_out[k]) continue;
+        throw Error("resume",
+                    fmt::format("{}: other images are held out now than in this run so far",
+                                data.dataset(int(k)).summary().source),
+                    fmt::format("{} lists those of the run; restore the files and --test-count, or "
+                                "begin a new run",
+                                (run / "data.txt").string()));
+    }
+}
+
+}  // namespace
+
+Resumed resume_run(const fs::path& run, const TrainConfig& config, const TrainingData& data,
+                   StarGan& model, const std::function<void(const std::string&)>& say) {
     std::vector<DamagedCheckpoint> damaged;
     const auto path = latest_checkpoint(run, &damaged);
     for (const auto& one : damaged) say("skipped a damaged checkpoint: " + one.reason + "\n");
@@ -61,6 +79,7 @@ Resumed resume_run(const fs::path& run, const TrainConfig& config, StarGan& mode
             run.string());
     Resumed resumed{.checkpoint = *path, .info = read_checkpoint_info(*path)};
     load_checkpoint(*path, model, LoadMoments::yes);
+    require_same_held_out(run, data, resumed.info);
     for (const auto& one : damaged) fs::rename(one.path, one.path.string() + ".damaged");
     const std::string changes = describe_changes(resumed.info.settings, to_json(config));
     if (!changes.empty()) say("note: settings changed since the checkpoint: " + changes + "\n");
@@ -101,7 +120,8 @@ std::vector<TruthError> write_truth(const fs::path& run, Device& device, const G
     return all;
 }
 
-CheckpointInfo checkpoint_info(const TrainConfig& config, const StarGan& model, int64_t iteration,
+CheckpointInfo checkpoint_info(const TrainConfig& config, const TrainingData& data,
+                               const StarGan& model, int64_t iteration,
                                const std::vector<std::optional<GeneratorMetrics>>& last_g) {
     std::vector<int> crops;
     for (const DataSource& source : data_sources(config)) crops.push_back(source.crop);
@@ -112,6 +132,7 @@ CheckpointInfo checkpoint_info(const TrainConfig& config, const StarGan& model, 
             .seed = uint64_t(config.seed),
             .settings = to_json(config),
             .crop_sizes = crops,
+            .held_out = data.held_out_hashes(),
             .last_g = last_g};
 }
 

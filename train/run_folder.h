@@ -30,12 +30,14 @@ std::vector<int64_t> decodable_items(const Dataset& data, const std::vector<int6
                                      const std::function<void(const std::string&)>& say);
 
 /// Loads the latest readable checkpoint of a run into the model, and puts damaged ones out of the
-/// way of those to come. Throws Error if there is none.
+/// way of those to come. Throws Error if there is none, or if other images are held out than when
+/// it was written: some of them would have trained.
 struct Resumed {
     std::filesystem::path checkpoint;
     CheckpointInfo info;
 };
-Resumed resume_run(const std::filesystem::path& run, const TrainConfig& config, StarGan& model,
+Resumed resume_run(const std::filesystem::path& run, const TrainConfig& config,
+                   const TrainingData& data, StarGan& model,
                    const std::function<void(const std::string&)>& say);
 
 /// How long training will take, by one step of each kind that is not applied. The first steps,
@@ -49,7 +51,8 @@ std::vector<TruthError> write_truth(const std::filesystem::path& run, Device& de
                                     const Generator& G, const TrainingData& data, ImageSize size);
 
 /// What a checkpoint of the run says about itself after `iteration`.
-CheckpointInfo checkpoint_info(const TrainConfig& config, const StarGan& model, int64_t iteration,
+CheckpointInfo checkpoint_info(const TrainConfig& config, const TrainingData& data,
+                               const StarGan& model, int64_t iteration,
                                const std::vector<std::optional<GeneratorMetrics>>& last_g);
 
 /// "parameters: G 8.43 M, D 44.76 M".

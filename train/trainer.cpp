@@ -80,7 +80,7 @@ class Run {
             say_(parameter_report(*model_));
             return;
         }
-        const Resumed resumed = resume_run(request_.run, config_, *model_, say_);
+        const Resumed resumed = resume_run(request_.run, config_, data_, *model_, say_);
         iteration_ = resumed.info.iteration;
         last_g_ = resumed.info.last_g;
         last_checkpoint_ = resumed.checkpoint;
@@ -192,7 +192,8 @@ class Run {
 
     void save() {
         const auto path = checkpoint_path(request_.run, iteration_);
-        save_checkpoint(path, *model_, checkpoint_info(config_, *model_, iteration_, last_g_));
+        save_checkpoint(path, *model_,
+                        checkpoint_info(config_, data_, *model_, iteration_, last_g_));
         last_checkpoint_ = path;
         prune_checkpoints(request_.run, config_.keep_checkpoints);
     }

@@ -22,7 +22,7 @@ TrainingData::TrainingData(const TrainConfig& config, const std::filesystem::pat
     : config_(config) {
     for (auto& dataset : open_datasets(config, cache, say, stop)) {
         layout_.groups.push_back(dataset->label_group());
-        const int64_t test_count = effective_test_count(config, dataset->size());
+        const int64_t test_count = effective_test_count(config, dataset->listed());
         Split split = make_split(*dataset, test_count, uint64_t(config.seed));
         sets_.push_back({std::move(dataset), std::move(split)});
     }
@@ -51,6 +51,12 @@ std::string TrainingData::held_out_items() const {
         for (const int64_t item : split.test) text += dataset->item_name(item) + "\n";
     }
     return text;
+}
+
+std::vector<std::string> TrainingData::held_out_hashes() const {
+    std::vector<std::string> hashes;
+    for (const auto& [dataset, split] : sets_) hashes.push_back(held_out_hash(*dataset, split));
+    return hashes;
 }
 
 void TrainingData::require_trainable(int batch) const {

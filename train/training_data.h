@@ -35,6 +35,8 @@ class TrainingData {
     std::string report() const;
     /// Names of the held-out items, one a line; with several data sets, each behind its heading.
     std::string held_out_items() const;
+    /// held_out_hash of every data set.
+    std::vector<std::string> held_out_hashes() const;
     /// Throws Error for data that cannot train (dataset.h).
     void require_trainable(int batch) const;
 

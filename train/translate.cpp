@@ -1,6 +1,7 @@
 #include "train/translate.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "kernels/image/image.h"
@@ -35,6 +36,7 @@ std::vector<fs::path> list_inputs(const std::vector<fs::path>& inputs) {
 
 /// What G is asked for.
 struct Target {
+    int group;
     std::string name;           ///< for the file name
     std::string description;    ///< "Blond_Hair Young", "happy 0.5 neutral 0.5"
     std::vector<float> labels;  ///< a full label vector
@@ -50,9 +52,11 @@ std::string describe(const LabelGroup& group, const std::vector<float>& labels) 
     return text.empty() ? "none" : text;
 }
 
-Target make_target(const LabelLayout& layout, int group, const std::string& name,
+Target make_target(const LabelLayout& layout, int group, std::string name,
                    const std::vector<float>& own) {
-    Target target{name, describe(layout.groups[group], own),
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return c == ',' || c == '/'; }, '_');
+    Target target{group, std::move(name), describe(layout.groups[group], own),
                   std::vector<float>(size_t(layout.label_dim()))};
     layout.unify(group, own.data(), target.labels.data());
     return target;
@@ -81,6 +85,15 @@ Image side_by_side(const std::vector<Image>& pictures, int columns) {
     return grid;
 }
 
+/// An input and what it shall become.
+struct Photo {
+    fs::path input;
+    Image image = {};                          ///< at the network's size
+    Tensor x = {};                             ///< the same, as G takes it
+    std::vector<std::vector<float>> own = {};  ///< its labels, per group
+    std::vector<Target> targets = {};
+};
+
 /// A network ready to translate, with what its checkpoint says about images and labels.
 class Translator {
   public:
@@ -94,47 +107,59 @@ class Translator {
         if (!request.from.empty()) from_ = parse_settings_of_all(layout(), request.from);
         for (const std::string& text : request.set)
             settings_.push_back(parse_settings(layout(), text));
+        // What no photo's labels could mend is refused now; none of the others does so for all.
+        for (const LabelSettings& settings : settings_) {
+            const LabelGroup& group = layout().groups[settings.group];
+            apply_settings(group, std::vector<float>(size_t(group.dim()), 1.0f), settings);
+        }
         load_checkpoint(path_, model_, LoadMoments::no);
     }
 
-    /// The photo as the networks see it. Throws Error if it does not decode.
-    Image read(const fs::path& input) const {
-        return preprocess(read_image_file(input.string()), request_.crop, size());
+    /// The photo as the networks see it, with its labels and what they shall become. Throws Error
+    /// naming the file if it does not decode, or if the settings leave it no class.
+    Photo prepare(const fs::path& input) const {
+        Photo photo{.input = input,
+                    .image = preprocess(read_image_file(input.string()), request_.crop, size())};
+        photo.x = tensor_of(photo.image);
+        try {
+            for (int g = 0; g < int(layout().groups.size()); ++g)
+                photo.own.push_back(apply_settings(layout().groups[g],
+                                                   guess_labels(model_.D, g, photo.x), from_[g]));
+            photo.targets = targets_for(photo.own);
+        } catch (const Error& error) {
+            if (dynamic_cast<const LostDevice*>(&error)) throw;
+            throw Error(error.operation(), fmt::format("{}: {}", input.string(), error.fact()),
+                        error.hint());
+        }
+        return photo;
     }
 
-    std::vector<Translated> run(const fs::path& input, const Image& image,
-                                const std::string& stem) const {
-        const Tensor x = tensor_of(image);
-        std::vector<std::vector<float>> own;  // per group
-        for (int g = 0; g < int(layout().groups.size()); ++g)
-            own.push_back(
-                apply_settings(layout().groups[g], guess_labels(model_.D, g, x), from_[g]));
-        const std::vector<Target> targets = targets_for(own);
+    std::vector<Translated> run(const Photo& photo, const std::string& stem) const {
         std::string source, all;
-        for (size_t g = 0; g < own.size(); ++g)
-            source += (g > 0 ? ", " : "") + describe(layout().groups[g], own[g]);
-        for (const Target& target : targets) all += (all.empty() ? "" : " | ") + target.description;
+        for (size_t g = 0; g < photo.own.size(); ++g)
+            source += (g > 0 ? ", " : "") + describe(layout().groups[g], photo.own[g]);
+        for (const Target& target : photo.targets)
+            all += (all.empty() ? "" : " | ") + target.description;
         std::vector<Translated> results;
         const auto write = [&](const std::string& name, const Image& picture,
                                const std::string& description) {
             const fs::path file = request_.out / fmt::format("{}__{}.png", stem, name);
             write_png(file.string(), picture);
-            results.push_back({input, file, source, description});
+            results.push_back({photo.input, file, source, description});
         };
         constexpr int most_columns = 9;
         if (request_.strip > 0) {
-            const int first = settings_.empty() ? 0 : settings_.front().group;
-            const auto strip = strip_of(x, make_target(layout(), first, "", own[first]), targets);
+            const auto strip = strip_of(photo);
             write("strip", side_by_side(strip, int(strip.size())), all);
         }
         if (request_.all) {
-            std::vector<Image> pictures{image};
-            for (const Target& target : targets) pictures.push_back(picture(x, target));
+            std::vector<Image> pictures{photo.image};
+            for (const Target& target : photo.targets) pictures.push_back(picture(photo.x, target));
             write("all", side_by_side(pictures, most_columns), all);
         }
         if (results.empty())
-            for (const Target& target : targets)
-                write(target.name, picture(x, target), target.description);
+            for (const Target& target : photo.targets)
+                write(target.name, picture(photo.x, target), target.description);
         return results;
     }
 
@@ -156,13 +181,21 @@ class Translator {
                                 size().height, size().width);
     }
 
-    std::vector<Image> strip_of(const Tensor& x, const Target& own,
-                                const std::vector<Target>& targets) const {
-        std::vector<Image> pictures{picture(x, own)};
-        for (size_t i = 0; i < targets.size(); ++i)
+    /// From one target to the next; where the next is of another group, from the photo's own labels
+    /// in that one, since G never saw two groups at once.
+    std::vector<Image> strip_of(const Photo& photo) const {
+        std::vector<Image> pictures;
+        Target last{.group = -1, .name = {}, .description = {}, .labels = {}};
+        for (const Target& target : photo.targets) {
+            if (target.group != last.group) {
+                last = make_target(layout(), target.group, "", photo.own[target.group]);
+                pictures.push_back(picture(photo.x, last));
+            }
             for (int step = 1; step <= request_.strip; ++step)
-                pictures.push_back(picture(x, between(i == 0 ? own : targets[i - 1], targets[i],
-                                                      double(step) / request_.strip)));
+                pictures.push_back(
+                    picture(photo.x, between(last, target, double(step) / request_.strip)));
+            last = target;
+        }
         return pictures;
     }
 
@@ -170,11 +203,8 @@ class Translator {
         std::vector<Target> targets;
         for (size_t i = 0; i < settings_.size(); ++i) {
             const int g = settings_[i].group;
-            std::string name = request_.set[i];
-            std::replace_if(
-                name.begin(), name.end(), [](char c) { return c == ',' || c == '/'; }, '_');
-            targets.push_back(make_target(
-                layout(), g, name, apply_settings(layout().groups[g], own[g], settings_[i])));
+            const auto labels = apply_settings(layout().groups[g], own[g], settings_[i]);
+            targets.push_back(make_target(layout(), g, request_.set[i], labels));
         }
         if (!targets.empty()) return targets;
         for (const auto& [name, g, label] : target_columns(layout())) {
@@ -212,14 +242,15 @@ std::vector<Translated> translate_files(Device& device, const TranslateRequest& 
         std::string stem = file.stem().string();
         for (int n = 2; !stems.insert(stem).second; ++n)
             stem = fmt::format("{}-{}", file.stem().string(), n);
-        Image image;
+        std::optional<Photo> photo;
         try {
-            image = translator.read(file);
+            photo = translator.prepare(file);
         } catch (const Error& error) {
+            if (dynamic_cast<const LostDevice*>(&error)) throw;
             skipped(error.what());
             continue;
         }
-        const auto done = translator.run(file, image, stem);
+        const auto done = translator.run(*photo, stem);
         results.insert(results.end(), done.begin(), done.end());
     }
     require(!results.empty(), "translate", "none of the {} inputs could be translated",

@@ -19,7 +19,7 @@ struct TranslateRequest {
     int crop = 0;  ///< centre crop in pixels; 0: the largest rectangle of the training aspect ratio
     bool all = false;  ///< one picture per input: the input and all targets, side by side
     /// One picture per input: so many steps from its own labels to the first target and on to each
-    /// next one. 0: none.
+    /// next one, anew from its own labels where the next is of another group. 0: none.
     int strip = 0;
     std::filesystem::path out;
 };
@@ -32,8 +32,8 @@ struct Translated {
 
 /// Translates photos of any size: centre crop to the training aspect ratio, resize to the training
 /// size, G. One PNG per image and target: STEM__SETTING.png; STEM__all.png or STEM__strip.png if
-/// asked for. Images that do not decode are passed to `skipped` and left out; throws Error if none
-/// is left.
+/// asked for. Images that do not decode or that the settings leave no class are passed to
+/// `skipped` and left out; throws Error if none is left.
 std::vector<Translated> translate_files(Device& device, const TranslateRequest& request,
                                         const std::function<void(const std::string&)>& skipped);
 

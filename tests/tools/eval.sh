@@ -98,7 +98,9 @@ if grep -q 'true pictures' table.txt; then fail "truth about files"; fi
 "$BIN/sg_train" "${TINY[@]}" --num-iters 4 --num-iters-decay 2 --data synth:attributes \
     --data synth:expressions,labels=happy+sad,name=moods --out joint >/dev/null
 "$BIN/sg_eval" --checkpoint joint --classifier-iterations 2 --quiet >table.txt
-grep -q 'mask' table.txt || fail "no word on masks: $(cat table.txt)"
+for title in 'images of synth with labels of moods' 'moved right'; do
+    grep -q "$title" table.txt || fail "no table of masks: $(cat table.txt)"
+done
 "$BIN/sg_train" "${TINY[@]}" --num-iters 4 --num-iters-decay 2 --baseline pairwise \
     --data synth:expressions,labels=happy+sad --out pairs >/dev/null
 "$BIN/sg_eval" --checkpoint pairs --classifier-iterations 2 --quiet >table.txt

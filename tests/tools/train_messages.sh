@@ -25,6 +25,16 @@ tiny "num-iters-decay is 11" --num-iters-decay 11
 tiny "do not fill a batch of 4" "hold out fewer" --synth-count 4
 expect_failure 2 "--bogus" -- "$BIN/sg_train" --bogus 3
 expect_failure 2 "needs --data" -- "$BIN/sg_train" --dataset celeba
+expect_failure 2 "given twice" -- "$BIN/sg_train" --dataset folders --data a --data b
+printed() { # expected line, official flags
+    "$BIN/sg_train" "${@:2}" --print-config | grep -xF "data = [$1]" >/dev/null ||
+        fail "${*:2}: $("$BIN/sg_train" "${@:2}" --print-config | grep '^data =')"
+}
+printed '"folders:r,crop=256"' --dataset RaFD --rafd_image_dir r
+printed '"folders:r,crop=100"' --dataset RaFD --rafd_image_dir r --rafd_crop_size 100
+printed '"folders:r"' --dataset RaFD --rafd_image_dir r --crop-size 90
+printed '"celeba:c,crop=170", "folders:r,crop=256"' --dataset Both --celeba_image_dir=c \
+    --celeba_crop_size=170 --rafd_image_dir=r
 expect_failure 1 "not-there" -- "$BIN/sg_train" --dataset folders --data not-there
 expect_failure 1 "no readable checkpoint" -- bash -c \
     "mkdir -p empty && '$BIN/sg_train' --print-config > empty/config.toml && \

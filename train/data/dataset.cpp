@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "engine/fnv1a.h"
 #include "kernels/common/error.h"
 #include "train/config.h"
 #include "train/data/shuffle.h"
@@ -132,13 +133,25 @@ Split make_split(const Dataset& dataset, int64_t test_count, uint64_t seed) {
     Split split;
     split.test = dataset.fixed_test_items();
     if (split.test.empty()) {
-        const int64_t count = std::clamp<int64_t>(test_count, 0, dataset.size() / 2);
-        split.test = permutation({seed, RngPurpose::split, 0}, dataset.size());
-        split.test.resize(size_t(count));
+        std::vector<int64_t> places = permutation({seed, RngPurpose::split, 0}, dataset.listed());
+        places.resize(size_t(std::clamp<int64_t>(test_count, 0, dataset.listed() / 2)));
+        std::sort(places.begin(), places.end());
+        for (int64_t i = 0; i < dataset.size(); ++i)
+            if (std::binary_search(places.begin(), places.end(), dataset.place(i)))
+                split.test.push_back(i);
     }
     std::sort(split.test.begin(), split.test.end());
     split.train = all_except(dataset.size(), split.test);
     return split;
+}
+
+std::string held_out_hash(const Dataset& dataset, const Split& split) {
+    Fnv1a hash;
+    for (const int64_t item : split.test) {
+        const std::string name = dataset.item_name(item);
+        hash.add(name.c_str(), name.size() + 1);
+    }
+    return fmt::format("{:016x}", hash.value());
 }
 
 void require_trainable(const Dataset& dataset, const Split& split, int batch) {

@@ -51,6 +51,11 @@ class Dataset {
     virtual const LabelGroup& label_group() const = 0;
     virtual const DataSummary& summary() const = 0;
     virtual int64_t size() const = 0;
+    /// The files that were listed, those that do not decode among them, and an item's place in
+    /// that listing. Random splits go by it: whether a file is found to be damaged must not change
+    /// which of the others are held out.
+    virtual int64_t listed() const { return size(); }
+    virtual int64_t place(int64_t index) const { return index; }
     /// Stable name of an item: path relative to the root, or "synth/000123".
     virtual std::string item_name(int64_t index) const = 0;
     /// Labels of an item as 0/1, label_group().dim() floats.
@@ -72,9 +77,12 @@ struct Split {
     std::vector<int64_t> test;
 };
 
-/// The data set's own test items if it marks any, else `test_count` items drawn by Philox from
-/// `seed` (a function of seed, size and test_count alone). test_count is clamped to size()/2.
+/// The data set's own test items if it marks any, else `test_count` of the listed files drawn by
+/// Philox from `seed` (a function of seed, listed() and test_count alone), less those that do not
+/// decode. test_count is clamped to listed()/2.
 Split make_split(const Dataset& dataset, int64_t test_count, uint64_t seed);
+/// 16 hexadecimal digits of the held-out items' names.
+std::string held_out_hash(const Dataset& dataset, const Split& split);
 
 /// Refuses data that cannot train: no image, one label only, a label that every or no training item
 /// has, fewer training items than `batch`. Throws Error with the reason and the counts.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "kernels/common/error.h"
@@ -73,8 +74,16 @@ void drop_faulty(FileList& list, std::vector<Finding>& findings) {
     }
     list.summary.skipped_corrupt += int64_t(faulty.size());
     list.summary.skipped.insert(list.summary.skipped.begin(), faulty.begin(), faulty.end());
+    list.listed = int64_t(findings.size());
+    list.places.resize(findings.size());
+    std::iota(list.places.begin(), list.places.end(), 0);
+    const bool held_out = any_held_out(list);
     keep_items(list, good);
     keep(findings, good, 1);
+    if (!held_out || any_held_out(list) || list.names.empty()) return;
+    throw Error(kOperation,
+                fmt::format("{}: none of the held-out images decodes", list.summary.source),
+                faulty[0].path + ": " + faulty[0].reason);
 }
 
 // Landmarks outside the crop: the network would see a part of the face only.
@@ -139,6 +148,11 @@ void keep_items(FileList& list, const std::vector<uint8_t>& marks) {
     keep(list.labels, marks, list.group.names.size());
     keep(list.held_out, marks, 1);
     keep(list.faces, marks, 1);
+    keep(list.places, marks, 1);
+}
+
+bool any_held_out(const FileList& list) {
+    return std::find(list.held_out.begin(), list.held_out.end(), 1) != list.held_out.end();
 }
 
 std::string item_path(const FileList& list, size_t item) {
@@ -173,6 +187,11 @@ std::vector<int64_t> ListedDataset::fixed_test_items() const {
         if (list_.held_out[i]) items.push_back(int64_t(i));
     }
     return items;
+}
+
+int64_t ListedDataset::place(int64_t index) const {
+    const size_t item = check(index);
+    return list_.places.empty() ? index : list_.places[item];
 }
 
 size_t ListedDataset::check(int64_t index) const {

@@ -27,12 +27,18 @@ struct FileList {
     std::vector<uint8_t> held_out;   ///< per item: 1 = test; empty if the layout marks none
     int crop = 0;                    ///< centre crop in pixels before resizing, 0 = none
     std::vector<Face> faces = {};    ///< per item; empty if the data set has no landmarks
-    bool align = false;              ///< crop around the center of the item's face
-    DataSummary summary = {};        ///< what was found and left out while listing
+    /// Per item, its place among the `listed` files before those left that do not decode; empty:
+    /// none has left.
+    std::vector<int64_t> places = {};
+    int64_t listed = 0;
+    bool align = false;        ///< crop around the center of the item's face
+    DataSummary summary = {};  ///< what was found and left out while listing
 };
 
 /// Keeps the items whose mark is not 0, in order.
 void keep_items(FileList& list, const std::vector<uint8_t>& marks);
+/// Whether any item is held out.
+bool any_held_out(const FileList& list);
 
 /// Where the file of an item is.
 std::string item_path(const FileList& list, size_t item);
@@ -49,8 +55,9 @@ struct Finding {
     std::string fault;  ///< empty if the file is good
 };
 /// Completes a list by one finding per item: items with a fault leave the list and `findings`, are
-/// counted in skipped_corrupt and named in the notes; the summary's images, label_counts and sizes
-/// are filled in.
+/// counted in skipped_corrupt and named in `skipped`; the summary's images, label_counts and sizes
+/// are filled in. Throws Error if items were held out and none of these decodes: other items must
+/// not take their part.
 void settle(FileList& list, std::vector<Finding>& findings);
 
 /// A data set that has all but its images from a list.
@@ -61,6 +68,8 @@ class ListedDataset : public Dataset {
     const LabelGroup& label_group() const override { return list_.group; }
     const DataSummary& summary() const override { return list_.summary; }
     int64_t size() const override { return int64_t(list_.names.size()); }
+    int64_t listed() const override { return list_.places.empty() ? size() : list_.listed; }
+    int64_t place(int64_t index) const override;
     std::string item_name(int64_t index) const override { return list_.names[check(index)]; }
     void read_labels(int64_t index, std::span<float> labels) const override;
     std::vector<int64_t> fixed_test_items() const override;

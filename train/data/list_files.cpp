@@ -1,6 +1,6 @@
 #include "train/data/list_files.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -111,6 +111,7 @@ void check_keys(const DataSource& source) {
     only(source.align, "align", "celeba", celeba);
     only(!source.partition, "partition", "celeba", celeba);
     only(!source.angles.empty(), "angles", "rafd", source.kind == "rafd");
+    only(source.crop > 0, "crop", "data sets of image files", !synth && source.kind != "pack");
     only(!source.test.empty(), "test", "data sets of image files", !synth);
 }
 
@@ -122,9 +123,13 @@ FileList list_files(const DataSource& source, uint64_t seed) {
                     : source.kind == "csv"     ? list_csv_source(source)
                                                : FileList{};
     require(!list.root.empty(), kOperation, "'{}' is no kind of image files", source.kind);
+    // Before labels are chosen: a person held out for all expressions is so for any two of them.
+    if (source.kind == "rafd" && source.test.empty()) hold_out_persons(list, seed);
+    const bool held_out = any_held_out(list);
     // celeba's own choice has been made: its table has forty columns.
     if (!source.labels.empty() && source.kind != "celeba") select_labels(list, source.labels);
-    if (source.kind == "rafd" && source.test.empty()) hold_out_persons(list, seed);
+    require(any_held_out(list) || !held_out, kOperation, "{}: no held-out image is of class {}",
+            list.summary.source, fmt::join(source.labels, ", "));
     require_class_images(list);
     return list;
 }

@@ -106,6 +106,7 @@ std::vector<size_t> select(FileList& list, const std::vector<std::string>& label
     const FileList all = std::exchange(list, {});
     list.group = {all.group.name, all.group.kind, labels};
     list.crop = all.crop;
+    list.listed = all.listed;
     list.summary = all.summary;
     list.summary.label_counts.assign(labels.size(), 0);
     std::vector<size_t> kept;
@@ -117,10 +118,13 @@ std::vector<size_t> select(FileList& list, const std::vector<std::string>& label
         kept.push_back(i);
         list.names.push_back(all.names[i]);
         list.labels.insert(list.labels.end(), row.begin(), row.end());
+        list.places.push_back(all.places[i]);
         if (!all.held_out.empty()) list.held_out.push_back(all.held_out[i]);
         for (size_t k = 0; k < row.size(); ++k) list.summary.label_counts[k] += row[k];
     }
     list.summary.images = int64_t(kept.size());
+    require(any_held_out(list) || !any_held_out(all), kOperation,
+            "no held-out image of {} is of class {}", all.summary.source, fmt::join(labels, ", "));
     if (kept.size() == all.names.size()) return {};
     list.summary.notes.push_back(
         fmt::format("{} images of other classes are left out", all.names.size() - kept.size()));

@@ -134,6 +134,7 @@ void read_sections(const std::string& path, std::span<const uint8_t> bytes, cons
     list.names = split_names(sections.take<char>(j.at("name_bytes").get<size_t>()));
     const json& faults = j.at("faults");
     index.findings.resize(count + faults.size());
+    list.listed = int64_t(index.findings.size());
     for (const json& fault : faults) {
         fault.at(1).get_to(index.findings.at(fault.at(0).get<size_t>()).fault);
     }
@@ -142,6 +143,7 @@ void read_sections(const std::string& path, std::span<const uint8_t> bytes, cons
         if (!finding.fault.empty()) continue;
         require(image < count, kOperation, "{} is damaged: a fault is listed twice", path);
         finding.info = {sides[2 * image], sides[2 * image + 1]};
+        list.places.push_back(&finding - index.findings.data());
         ++image;
     }
     require(list.names.size() == count && sections.left() == 0, kOperation,

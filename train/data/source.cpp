@@ -49,6 +49,8 @@ void set(DataSource& source, const std::string& text, const std::string& key,
          const std::string& value) {
     if (value.empty()) refuse(text, key + " has no value");
     if (key == "name") {
+        if (value.find_first_of(",=/") != std::string::npos)  // "faces,crp=0" has a key misspelt
+            refuse(text, fmt::format("name is '{}', expected one without , = and /", value));
         source.name = value;
     } else if (key == "test") {
         source.test = value;

@@ -7,6 +7,7 @@
 
 #include "engine/fnv1a.h"
 #include "train/config.h"
+#include "train/data/pack_file.h"
 #include "train/open_dataset.h"
 
 namespace sg {
@@ -33,6 +34,25 @@ void require_same_labels(const LabelLayout& expected, const std::vector<EvalSet>
                             describe(expected.groups)),
                 "--data takes one data set per group of the checkpoint, in its order, with the "
                 "same labels; labels=A+B chooses some");
+}
+
+std::string preprocessing(const DataSource& source) {
+    if (source.kind != "pack") return fmt::format("crop {} align {}", source.crop, source.align);
+    const PackFile pack(source.place);
+    return pack.index().place + " " + pack.index().content;
+}
+
+void add_doubts(const CheckpointInfo& info, bool other_data, std::vector<EvalSet>& sets) {
+    for (size_t k = 0; k < std::min(sets.size(), info.held_out.size()); ++k) {
+        EvalSet& set = sets[k];
+        if (held_out_hash(*set.dataset, set.split) == info.held_out[k]) continue;
+        set.doubt =
+            fmt::format("{}: {}", set.dataset->summary().source,
+                        other_data ? "not the images that the training held out; they are unseen "
+                                     "only if it did not train on them"
+                                   : "other images are held out now than in the training, which "
+                                     "has seen some of them: the data has changed since");
+    }
 }
 
 class Fingerprint {
@@ -62,13 +82,16 @@ std::vector<EvalSet> open_eval_data(const CheckpointInfo& info,
         config.test_dir = config.attr_path = "";  // those of the data that was replaced
     }
     std::vector<EvalSet> sets;
+    std::vector<DataSource> sources = data_sources(config);
     for (auto& dataset : open_datasets(config, cache, say)) {
-        const int64_t held_out = effective_test_count(config, dataset->size());
+        const std::string pixels = preprocessing(sources[sets.size()]);
+        const int64_t held_out = effective_test_count(config, dataset->listed());
         Split split = make_split(*dataset, held_out, uint64_t(config.seed));
         auto items = split.test;
         if (count > 0 && int64_t(items.size()) > count) items.resize(size_t(count));
-        sets.push_back({std::move(dataset), std::move(split), std::move(items)});
+        sets.push_back({std::move(dataset), std::move(split), std::move(items), pixels});
     }
+    add_doubts(info, !data.empty(), sets);
     require_same_labels(info.model.labels, sets);
     for (const EvalSet& set : sets) {
         if (!set.items.empty()) continue;
@@ -86,6 +109,7 @@ std::string classifier_fingerprint(const EvalSet& set, ImageSize size,
     Fingerprint print;
     const LabelGroup& group = set.dataset->label_group();
     print.add(set.dataset->summary().source);
+    print.add(set.pixels);
     print.add(to_string(group.kind));
     for (const std::string& name : group.names) print.add(name);
     for (const double number : {double(size.height), double(size.width), double(options.iterations),

@@ -14,6 +14,9 @@ struct EvalSet {
     std::unique_ptr<Dataset> dataset;
     Split split;
     std::vector<int64_t> items;  ///< held-out images to translate
+    std::string pixels = {};     ///< what the pixels depend on besides the files
+    /// Empty if these images are what the training held out, else what is known about that.
+    std::string doubt = {};
 };
 
 using Say = std::function<void(const std::string& line)>;

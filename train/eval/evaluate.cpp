@@ -78,6 +78,9 @@ class Evaluation {
             for (int to = 0; to < groups(); ++to)
                 if (from != to && labels(to).kind == LabelKind::one_hot) measure_masks(from, to);
         report_.findings = find_trouble(report_);
+        for (const EvalSet& set : sets_)  // other data was asked for, changed data was not
+            if (!set.doubt.empty())
+                (request_.data.empty() ? report_.findings : notes_).push_back(set.doubt);
         report_.notes = short_notes();
         if (!request_.json.empty()) write_file_atomically(request_.json, to_json(report_));
         if (!request_.html.empty())

@@ -25,8 +25,8 @@ struct Range {
     }
     bool empty() const { return low > high; }
     void widen() {
-        const double margin =
-            high > low ? 0.04 * (high - low) : std::max(1.0, std::abs(high)) * 0.1;
+        const double size = std::max(1.0, std::max(std::abs(low), std::abs(high)));
+        const double margin = high - low > 1e-9 * size ? 0.04 * (high - low) : 0.1 * size;
         low -= margin;
         high += margin;
     }
@@ -83,7 +83,9 @@ class Frame {
 std::vector<double> axis_ticks(double low, double high, int count) {
     std::vector<double> ticks;
     const double rough = (high - low) / count;
-    if (!(rough > 0) || !std::isfinite(rough)) return ticks;
+    // Below that n * step could not be told from (n + 1) * step.
+    const double least = 1e-12 * std::max(std::abs(low), std::abs(high));
+    if (!(rough > least) || !std::isfinite(rough)) return ticks;
     const double power = std::pow(10, std::floor(std::log10(rough)));
     double step = 10 * power;
     for (const double factor : {1.0, 2.0, 5.0})
