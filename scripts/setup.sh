@@ -13,6 +13,7 @@ packages=(
     libeigen3-dev          # eigenvalues, for the statistics of sg_eval
     libboost-context-dev   # fibers of the simulated device
     catch2 clang-format
+    python3                # checks the reports of sg_eval; runs scripts/*.py
 )
 
 installed() {
