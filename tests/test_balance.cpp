@@ -3,6 +3,7 @@
 #include <map>
 #include <numeric>
 
+#include "tests/labelled_data.h"
 #include "tests/support.h"
 #include "train/data/balance.h"
 #include "train/data/loader.h"
@@ -11,31 +12,6 @@ using namespace sg;
 using namespace sg::testing;
 
 namespace {
-
-/// Items with given labels; their images are of no interest.
-class LabelledData : public Dataset {
-  public:
-    LabelledData(LabelKind kind, std::vector<std::vector<float>> rows) : rows_(std::move(rows)) {
-        group_.kind = kind;
-        for (size_t k = 0; k < rows_[0].size(); ++k) group_.names.push_back(std::to_string(k));
-    }
-    const LabelGroup& label_group() const override { return group_; }
-    const DataSummary& summary() const override { return summary_; }
-    int64_t size() const override { return int64_t(rows_.size()); }
-    std::string item_name(int64_t index) const override { return std::to_string(index); }
-    void read_labels(int64_t index, std::span<float> labels) const override {
-        std::copy(rows_[index].begin(), rows_[index].end(), labels.begin());
-    }
-    void read_image(int64_t index, ImageSize, std::span<uint8_t> pixels) const override {
-        std::fill(pixels.begin(), pixels.end(), uint8_t(index));
-    }
-    float label(int64_t item, int k) const { return rows_[item][k]; }
-
-  private:
-    std::vector<std::vector<float>> rows_;
-    LabelGroup group_{.name = "g", .kind = LabelKind::one_hot, .names = {}};
-    DataSummary summary_;
-};
 
 std::vector<int64_t> all_items(const Dataset& data) {
     std::vector<int64_t> items(size_t(data.size()), 0);

@@ -2,6 +2,7 @@
 
 #include "kernels/common/error.h"
 #include "tests/catch.h"
+#include "tests/labelled_data.h"
 #include "tests/temp_dir.h"
 #include "train/data/folders.h"
 #include "train/data/shuffle.h"
@@ -11,29 +12,7 @@ using namespace sg::testing;
 
 namespace {
 
-// Labels without images.
-class LabelData : public Dataset {
-  public:
-    LabelData(LabelKind kind, std::vector<std::string> names, std::vector<std::vector<float>> rows)
-        : group_{"g", kind, std::move(names)}, rows_(std::move(rows)) {
-        summary_.source = "rows";
-    }
-    const LabelGroup& label_group() const override { return group_; }
-    const DataSummary& summary() const override { return summary_; }
-    int64_t size() const override { return int64_t(rows_.size()); }
-    std::string item_name(int64_t index) const override { return std::to_string(index); }
-    void read_labels(int64_t index, std::span<float> labels) const override {
-        std::copy(rows_[index].begin(), rows_[index].end(), labels.begin());
-    }
-    void read_image(int64_t, ImageSize, std::span<uint8_t>) const override {}
-
-  private:
-    LabelGroup group_;
-    std::vector<std::vector<float>> rows_;
-    DataSummary summary_;
-};
-
-LabelData rows(std::vector<std::vector<float>> values) {
+LabelledData rows(std::vector<std::vector<float>> values) {
     return {LabelKind::multi_label, {"x", "y"}, std::move(values)};
 }
 
@@ -60,7 +39,7 @@ TEST_CASE("a permutation holds every number once", "[datasets]") {
 }
 
 TEST_CASE("a split is disjoint, sorted and a function of the seed", "[datasets]") {
-    const LabelData data = rows(std::vector<std::vector<float>>(100, {0, 1}));
+    const LabelledData data = rows(std::vector<std::vector<float>>(100, {0, 1}));
     const Split split = make_split(data, 30, 7);
     CHECK(split.test.size() == 30);
     CHECK(std::is_sorted(split.test.begin(), split.test.end()));
@@ -87,7 +66,7 @@ TEST_CASE("data that cannot train is refused with the reason", "[datasets]") {
     CHECK_THAT(refusal(rows({{1, 0}, {0, 0}}), 1),
                mentions("label 'y' belongs to 0 of 2 training images"));
     // One attribute that is on or off can be learned.
-    CHECK(refusal(LabelData(LabelKind::multi_label, {"x"}, {{1}, {0}}), 1) == "accepted");
+    CHECK(refusal(LabelledData(LabelKind::multi_label, {"x"}, {{1}, {0}}), 1) == "accepted");
 }
 
 TEST_CASE("the folder above the right one is caught", "[datasets]") {

@@ -3,6 +3,7 @@
 #include "tests/catch.h"
 #include "tests/floats_of.h"
 #include "tests/temp_dir.h"
+#include "tests/tiny_run.h"
 #include "train/batch.h"
 #include "train/samples.h"
 #include "train/trainer.h"
@@ -12,20 +13,17 @@ using sg::testing::TempDir;
 
 namespace {
 
+/// Long enough to learn something.
 TrainConfig small_config(const std::string& out) {
-    TrainConfig c;
-    c.image_size = "32";
+    TrainConfig c = sg::testing::tiny_run();
     c.synth_count = 600;
     c.test_count = 32;
     c.batch_size = 16;
-    c.g_conv_dim = c.d_conv_dim = 8;
-    c.g_repeat_num = 1;
-    c.d_repeat_num = 3;
-    c.n_critic = 2;
     c.g_lr = c.d_lr = 1e-3;
     c.num_iters = 600;
     c.num_iters_decay = 300;
-    c.sample_step = c.model_save_step = 1000000;
+    c.log_step = 10;
+    c.samples = 8;
     c.out = out;
     return c;
 }
