@@ -28,12 +28,7 @@ class PackDataset : public ListedDataset {
         std::ranges::copy(image(item), pixels.begin());
     }
 
-    /// Checks all images when first called, which reads the whole file.
-    std::span<const uint8_t> stored_images(ImageSize size) const override {
-        if (size != pack_->index().size || !images_.empty()) return {};
-        std::call_once(checked_, [this] { whole_ = pack_->damaged(0).empty(); });
-        return whole_ ? pack_->images() : std::span<const uint8_t>{};
-    }
+    bool stored(ImageSize size) const override { return size == pack_->index().size; }
 
   protected:
     std::span<const uint8_t> image(size_t item) const {
@@ -51,8 +46,6 @@ class PackDataset : public ListedDataset {
 
   private:
     std::vector<size_t> images_;
-    mutable std::once_flag checked_;
-    mutable bool whole_ = false;
 };
 
 class PackedFiles final : public PackDataset {

@@ -90,10 +90,6 @@ std::span<const uint8_t> PackFile::image(size_t image) const {
     return bytes;
 }
 
-std::span<const uint8_t> PackFile::images() const {
-    return file_.subspan(pack_preamble_bytes, states_.size() * image_bytes_);
-}
-
 std::vector<size_t> PackFile::damaged(int threads) const {
     for_each_item(states_.size(), threads, [this](size_t i) { check(i, pixels(i)); });
     std::vector<size_t> found;

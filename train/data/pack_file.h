@@ -28,8 +28,6 @@ class PackFile {
     /// The pixels of an image, checked against its checksum when they are first asked for. Throws
     /// Error naming image and file if they are damaged.
     std::span<const uint8_t> image(size_t image) const;
-    /// The pixels of all images, unchecked.
-    std::span<const uint8_t> images() const;
     /// Reads all images and returns those that are damaged. Threads: 0 = one per core.
     std::vector<size_t> damaged(int threads) const;
 
