@@ -116,6 +116,25 @@ TEST_CASE("no flipped byte around the pixels goes unseen", "[packs]") {
     CHECK_THAT(refusal(packed.path()), mentions("is of version 2, this program reads version 1"));
 }
 
+TEST_CASE("a pack of impossible images is refused", "[packs]") {
+    const TempDir dir;
+    const auto claim = [&](int height, int width, size_t count) {
+        PackIndex index;
+        index.size = {height, width};
+        index.list = {.root = {}, .group = {}, .names = {}, .labels = {}, .held_out = {}};
+        index.list.names.assign(count, "x");
+        index.checksums.assign(count, 0);
+        index.findings.resize(count);
+        const PackEnds ends = encode_pack(index);  // the product of all wraps round in it, too
+        return refusal(dir.write("x.sgpack", ends.preamble + ends.index));
+    };
+    CHECK_THAT(claim(1 << 30, 1 << 30, 16), mentions("images have 1073741824x1073741824 pixels"));
+    CHECK_THAT(claim(-1, -1, 0), mentions("images have -1x-1 pixels, expected 1 to 65535 a side"));
+    CHECK_THAT(claim(0, 1, 0), mentions("0x1 pixels"));
+    CHECK_THAT(claim(1, 65536, 0), mentions("1x65536 pixels"));
+    CHECK(claim(1, 65535, 0) == "opened");
+}
+
 TEST_CASE("a damaged image is never handed out", "[packs]") {
     PackedFolder packed;
     const auto good = all_pixels(*packed.open(), packed.size);
