@@ -129,6 +129,41 @@ TEST_CASE("a damaged pack is built again", "[packs]") {
     CHECK_THAT(c.said, mentions("packing 12 images"));
 }
 
+TEST_CASE("who finds damage removes no other pack that lies there by now", "[packs]") {
+    Cached c;
+    const auto expected = all_pixels(*c.open(), c.size);
+    const std::string path = c.folder + "/" + c.packs().at(0), good = path + ".good";
+    fs::copy_file(path, good);
+    flip_byte(path, pack_preamble_bytes);
+    const auto data = c.open();
+    fs::rename(good, path);
+    CHECK(all_pixels(*data, c.size) == expected);
+    CHECK(c.packs().size() == 1);
+    c.open();
+    CHECK(c.said.empty());
+}
+
+TEST_CASE("an image that can be read just after packing is for the next run", "[packs]") {
+    Cached c;
+    const std::string path = c.image(3), bytes = read_text(path);
+    const auto time = fs::last_write_time(path);
+    replace_secretly(path);
+    std::string said;
+    const auto repair = [&](const std::string& line) {
+        said += line;
+        if (line.find("packed 12 of 12") == line.npos) return;
+        std::ofstream(path, std::ios::binary) << bytes;
+        fs::last_write_time(path, time);
+    };
+    const auto data =
+        open_dataset(c.source, {.size = c.size, .pack_folder = c.folder, .say = repair});
+    CHECK_THAT(said, !mentions("warning"));
+    CHECK(data->size() == 11);
+    CHECK(data->stored(c.size));
+    CHECK(c.open()->size() == 12);
+    CHECK_THAT(c.said, mentions("can be read by now") && mentions("packed 12 of 12"));
+}
+
 TEST_CASE("an image that failed once is tried again", "[packs]") {
     Cached c;
     const std::string path = c.image(3);

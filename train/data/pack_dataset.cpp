@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <mutex>
 #include <set>
-#include <system_error>
 #include <utility>
 
 #include "kernels/common/error.h"
@@ -56,10 +55,7 @@ class PackedFiles final : public PackDataset {
     void read_image(int64_t index, ImageSize size, std::span<uint8_t> pixels) const override {
         const size_t item = check(index);
         if (size == pack_->index().size && !is_good(item)) {
-            std::call_once(removed_, [this] {
-                std::error_code ignored;
-                std::filesystem::remove(pack_->path(), ignored);
-            });
+            std::call_once(removed_, [this] { pack_->remove_file(); });
             return read_file(item, size, pixels);
         }
         PackDataset::read_image(index, size, pixels);
