@@ -129,20 +129,6 @@ TEST_CASE("a damaged pack is built again", "[packs]") {
     CHECK_THAT(c.said, mentions("packing 12 images"));
 }
 
-TEST_CASE("who finds damage removes no other pack that lies there by now", "[packs]") {
-    Cached c;
-    const auto expected = all_pixels(*c.open(), c.size);
-    const std::string path = c.folder + "/" + c.packs().at(0), good = path + ".good";
-    fs::copy_file(path, good);
-    flip_byte(path, pack_preamble_bytes);
-    const auto data = c.open();
-    fs::rename(good, path);
-    CHECK(all_pixels(*data, c.size) == expected);
-    CHECK(c.packs().size() == 1);
-    c.open();
-    CHECK(c.said.empty());
-}
-
 TEST_CASE("an image that can be read just after packing is for the next run", "[packs]") {
     Cached c;
     const std::string path = c.image(3), bytes = read_text(path);

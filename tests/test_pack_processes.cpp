@@ -130,13 +130,27 @@ TEST_CASE("a bad pack is left to the process that builds another", "[packs]") {
     CHECK(c.packs().size() == 1);
 }
 
+TEST_CASE("who finds damage removes no other pack that lies there by now", "[packs]") {
+    Cached c;
+    const auto expected = all_pixels(*c.open(), c.size);
+    const std::string path = c.folder + "/" + c.packs().at(0), good = path + ".good";
+    fs::copy_file(path, good);
+    flip_byte(path, pack_preamble_bytes);
+    const auto data = c.open();
+    fs::rename(good, path);
+    CHECK(all_pixels(*data, c.size) == expected);
+    CHECK(c.packs().size() == 1);
+    c.open();
+    CHECK(c.said.empty());
+}
+
 TEST_CASE("no name is lost to those who clear up", "[packs]") {
     const TempDir dir;
     std::atomic<int> kept = 0;
     std::vector<std::thread> threads;
     for (int t = 0; t < 4; ++t) {
         threads.emplace_back([&, t] {
-            for (int i = 0; i < 500; ++i) {
+            for (int i = 0; i < 1500; ++i) {
                 // Also removes what it can lock.
                 const PackTemporary file(fmt::format("{}/{}.sgpack", dir.path(), t));
                 std::this_thread::yield();
@@ -146,7 +160,7 @@ TEST_CASE("no name is lost to those who clear up", "[packs]") {
         });
     }
     for (std::thread& thread : threads) thread.join();
-    CHECK(kept == 2000);
+    CHECK(kept == 4 * 1500);
 }
 
 TEST_CASE("who is killed or stopped leaves nothing that looks like a pack", "[packs]") {

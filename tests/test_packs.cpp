@@ -1,41 +1,11 @@
-#include <numeric>
-
-#include "tests/pack_cases.h"
-#include "train/batch.h"
-#include "train/config.h"
+#include "tests/packed_folder.h"
 #include "train/data/loader.h"
-#include "train/data/pack_dataset.h"
 #include "train/data/synth_dataset.h"
-#include "train/make_pack.h"
-#include "train/resident.h"
 
 using namespace sg;
 using namespace sg::testing;
 
 namespace {
-
-/// A pack of a folder of random images, one of them broken, made like any other.
-struct PackedFolder {
-    explicit PackedFolder(int count = 12) {
-        source = folders_source(random_folders(dice, dir, count), dice.roll(0, 30));
-        size = {dice.roll(1, 9), dice.roll(1, 9)};
-        dir.write("data/happy/broken.png", "no picture");
-        make_pack({.source = source, .out = path(), .open = {.size = size}});
-    }
-    std::string path() const { return dir.path() + "/all.sgpack"; }
-    std::unique_ptr<Dataset> open(const DataSource& selection = {}) const {
-        return make_pack_dataset(std::make_unique<PackFile>(path()), selection, {});
-    }
-    uint64_t index_begin() const { return image_begin(PackFile(path()).index().list.names.size()); }
-    uint64_t image_begin(size_t image) const {
-        return pack_preamble_bytes + image * pack_image_bytes(size);
-    }
-
-    TempDir dir;
-    Dice dice;
-    DataSource source;
-    ImageSize size;
-};
 
 std::string refusal(const std::string& path) {
     try {
@@ -157,81 +127,6 @@ TEST_CASE("a damaged image is never handed out", "[packs]") {
     const Batch batch = loader.next();
     CHECK(std::count(batch.items.begin(), batch.items.end(), victim) == 0);
     CHECK(loader.skipped() == std::vector<std::string>{data->item_name(victim)});
-}
-
-TEST_CASE("a pack with damaged images, or a part of it, can be resident", "[packs]") {
-    PackedFolder packed(20);  // 13 are happy, and 7 sad
-    const int happy = packed.dice.roll(0, 12), sad = packed.dice.roll(13, 19);
-    INFO("seed " << packed.dice.seed());
-    for (const int victim : {happy, sad}) flip_byte(packed.path(), packed.image_begin(victim));
-    const auto device = Device::cpu(1);
-    DataSource only_sad;
-    only_sad.labels = {"sad"};
-    for (const auto& [selection, damaged] :
-         {std::pair{DataSource{}, std::vector<int64_t>{happy, sad}}, {only_sad, {sad - 13}}}) {
-        const auto data = packed.open(selection);
-        CHECK(choose_resident("on", {data.get()}, packed.size, {}) == std::vector{true});
-        const ResidentImages resident(*device, *data, packed.size);
-        CHECK(resident.damaged() == damaged);
-        LoaderOptions options{.batch = 5, .size = packed.size};
-        std::vector<int64_t> items(size_t(data->size()), 0);
-        std::iota(items.begin(), items.end(), 0);
-        Loader with_pixels(*data, items, options);
-        options.pixels = false;
-        options.damaged = damaged;
-        Loader without(*data, items, options);
-        const LabelLayout layout{.groups = {data->label_group()}};
-        BatchUploader bytes(*device, 5, packed.size, layout, 0, 9);
-        BatchUploader numbers(*device, 5, packed.size, layout, 0, 9, &resident);
-        for (int i = 0; i < 6; ++i) {
-            const auto a = bytes.upload(with_pixels.next()), b = numbers.upload(without.next());
-            CHECK(a.x_real.to_host_f32() == b.x_real.to_host_f32());
-            CHECK(a.c_org.to_host_f32() == b.c_org.to_host_f32());
-        }
-    }
-}
-
-TEST_CASE("a run can take some of a pack's labels", "[packs]") {
-    const TempDir dir;
-    Dice dice;
-    std::string rows = "6\nBald Male Young\n";
-    for (int i = 0; i < 6; ++i) {
-        write_png(dir.file(fmt::format("img/{}.png", i)), random_image(dice, 8, 8));
-        rows += fmt::format("{}.png {} {} {}\n", i, i % 2, i / 3, 1);
-    }
-    dir.write("list_attr_celeba.txt", rows);
-    TrainConfig config;
-    config.data = {"celeba:" + dir.path() + "/img,name=faces"};
-    config.selected_attrs.clear();
-    const auto attributes = dir.path() + "/attributes.sgpack";
-    make_pack(
-        {.source = data_sources(config).front(), .out = attributes, .open = {.size = {4, 4}}});
-    const auto open = [&](const std::string& text) {
-        config.data = {text};
-        return open_dataset(data_sources(config).front(), {});
-    };
-    CHECK(open(attributes)->label_group().dim() == 3);
-    CHECK(open(attributes)->label_group().name == "faces");
-    const auto some = open("pack:" + attributes + ",labels=Male+Bald,name=other");
-    CHECK(some->label_group() == LabelGroup{"other", LabelKind::multi_label, {"Male", "Bald"}});
-    CHECK(some->summary().label_counts == std::vector<int64_t>{3, 3});
-    for (int64_t i = 0; i < 6; ++i)
-        CHECK(all_labels(*some)[size_t(i)] == std::vector<float>{float(i / 3), float(i % 2)});
-    CHECK_THROWS_WITH(open(attributes + ",labels=Blad"), mentions("Bald"));
-    CHECK_THROWS_WITH(open(attributes + ",labels=Bald+Bald"), mentions("twice"));
-    CHECK_THROWS_WITH(open("pack:" + attributes + ",test=" + dir.path()), mentions("does not fit"));
-
-    const PackedFolder classes;
-    const auto sad = open(classes.path() + ",labels=sad");
-    REQUIRE(sad->size() == 4);
-    CHECK(sad->stored(classes.size));
-    const auto all = classes.open();
-    for (int64_t i = 0, next = 0; i < 12; ++i) {
-        if (!all->item_name(i).starts_with("sad/")) continue;
-        CHECK(sad->item_name(next) == all->item_name(i));
-        CHECK(pixels_of(*sad, next++, classes.size) == pixels_of(*all, i, classes.size));
-    }
-    CHECK(sad->summary().images == 4);
 }
 
 TEST_CASE("a pack knows its size, and whether its source changed", "[packs]") {
