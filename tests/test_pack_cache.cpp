@@ -104,6 +104,50 @@ TEST_CASE("labels, marks and notes are always those of the files", "[packs]") {
     CHECK(data->summary().skipped_other == 1);
 }
 
+TEST_CASE("classes in another order are in the same pack", "[packs]") {
+    Cached c;
+    write_png(c.dir.file("data/angry/a.png"), random_image(c.dice, 9, 9));
+    c.source.labels = {"happy", "sad"};
+    c.open();
+    c.source.labels = {"sad", "happy"};
+    const auto data = c.open();
+    CHECK(c.said.empty());
+    CHECK(c.packs().size() == 1);
+    CHECK(data->stored(c.size));
+    CHECK(data->label_group().names == std::vector<std::string>{"sad", "happy"});
+    CHECK(all_labels(*data) == all_labels(*c.decoded()));
+    CHECK(all_pixels(*data, c.size) == all_pixels(*c.decoded(), c.size));
+    c.source.labels = {"sad", "angry"};
+    c.open();
+    CHECK_THAT(c.said, mentions("packing"));
+    CHECK(c.packs().size() == 2);
+}
+
+TEST_CASE("two attribute files of other images have a pack each", "[packs]") {
+    Cached c;
+    for (const char* name : {"a", "b", "c"})
+        write_png(c.dir.file(fmt::format("img/{}.png", name)), random_image(c.dice, 9, 9));
+    const auto first = c.dir.write("first.txt", "2\nBald\na.png 1\nb.png -1\n");
+    const auto second = c.dir.write("second.txt", "2\nBald\nc.png 1\nb.png -1\n");
+    c.source = {.kind = "celeba",
+                .place = c.dir.path() + "/img",
+                .name = "faces",
+                .test = {},
+                .attr = first,
+                .crop = 5};
+    c.open();
+    c.source.attr = second;
+    c.open();
+    CHECK_THAT(c.said, mentions("packing 2 images"));
+    CHECK(c.packs().size() == 2);
+    for (const std::string& attr : {first, c.dir.path() + "/img/../second.txt"}) {
+        c.source.attr = attr;
+        const auto data = c.open();
+        CHECK(c.said.empty());
+        CHECK(all_pixels(*data, c.size) == all_pixels(*c.decoded(), c.size));
+    }
+}
+
 TEST_CASE("a damaged pack is built again", "[packs]") {
     Cached c;
     const auto expected = all_pixels(*c.open(), c.size);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <thread>
@@ -179,9 +180,12 @@ DataSource absolute_source(DataSource source) {
 PackFingerprint pack_fingerprint(const FileList& list, const DataSource& source, ImageSize size,
                                  int threads) {
     DataSource place = absolute_source(source);
+    // What changes no pixel: the name, which attributes are learned, in which order classes are. An
+    // attribute file stays, for it says which images there are; two of them would replace each
+    // other's pack for ever.
     place.name.clear();
-    place.attr.clear();
     if (list.group.kind == LabelKind::multi_label) place.labels.clear();
+    std::sort(place.labels.begin(), place.labels.end());
     Fnv1a hash;
     add(hash, to_string(place));
     add(hash, fmt::format("crop {}, {}x{}, version {}", list.crop, size.height, size.width,
