@@ -151,6 +151,21 @@ TEST_CASE("a pack knows its size, and whether its source changed", "[packs]") {
     CHECK_THAT(notes(), !mentions("read"));
 }
 
+TEST_CASE("a pack of a folder behind a link does not seem changed", "[packs]") {
+    const TempDir dir;
+    Dice dice;
+    DataSource source = folders_source(random_folders(dice, dir, 6));
+    write_png(dir.file("there/happy/1.png"), random_image(dice, 9, 9));
+    std::filesystem::create_directory_symlink(dir.path() + "/there", dir.path() + "/link");
+    source.test = dir.path() + "/link";
+    const std::string path = dir.path() + "/all.sgpack";
+    make_pack({.source = source, .out = path, .open = {.size = {4, 4}}});
+    const auto data = open_dataset(
+        {.kind = "pack", .place = path, .name = {}, .test = {}, .attr = {}}, {.size = {4, 4}});
+    CHECK(data->fixed_test_items().size() == 1);
+    for (const std::string& note : data->summary().notes) CHECK_THAT(note, !mentions("changed"));
+}
+
 TEST_CASE("built-in faces can be packed, but no pack", "[packs]") {
     const TempDir dir;
     const DataSource source{
