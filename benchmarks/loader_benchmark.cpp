@@ -86,7 +86,7 @@ std::vector<int64_t> spread(int64_t all, int64_t count) {
 LoaderBenchmarkResult measure(const LoaderBenchmark& b, Device& device, const Dataset& data,
                               const LabelLayout& layout, int group) {
     const ImageSize size = parse_image_size(b.config.image_size);
-    const bool stored = !data.stored_images(size).empty();
+    const bool stored = data.stored(size);
     const auto items = spread(data.size(), b.images);
     LoaderBenchmarkResult result;
     result.name = data.label_group().name;
@@ -142,7 +142,7 @@ std::vector<LoaderBenchmarkResult> run_loader_benchmark(
     for (size_t i = 0; i < sets.size(); ++i) {
         results.push_back(measure(b, device, *sets[i], layout, int(i)));
         const Dataset& files = plain.empty() ? *sets[i] : *plain[i];
-        if (files.stored_images(parse_image_size(b.config.image_size)).empty())
+        if (!files.stored(parse_image_size(b.config.image_size)))
             results[i].files = read_rate(b, files, spread(files.size(), b.images));
     }
     return results;

@@ -41,9 +41,9 @@ class StoredData : public Dataset {
         require(size == size_, "stored", "no images of this size");
         std::copy_n(pixels_.begin() + index * image_bytes(), image_bytes(), pixels.begin());
     }
-    std::span<const uint8_t> stored_images(ImageSize size) const override {
-        return size == size_ ? std::span(pixels_) : std::span<const uint8_t>();
-    }
+    bool stored(ImageSize size) const override { return size == size_; }
+    /// Of all images, in order.
+    const std::vector<uint8_t>& pixels() const { return pixels_; }
     int64_t image_bytes() const { return int64_t{3} * size_.height * size_.width; }
     std::vector<int64_t> all_items() const {
         std::vector<int64_t> items(size_t(count_), 0);

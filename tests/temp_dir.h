@@ -21,6 +21,7 @@ class TempDir {
         path_ = std::filesystem::temp_directory_path() /
                 ("sg_test_" + std::to_string(::getpid()) + "_" + std::to_string(counter++));
         std::filesystem::create_directories(path_);
+        path_ = std::filesystem::canonical(path_);  // as data sets name their folders
     }
     ~TempDir() {
         std::error_code ignored;

@@ -127,6 +127,9 @@ TEST_CASE("a malformed landmarks file is refused at its line", "[datasets]") {
     refused("1\n" + heading + "a.png 1 2 3\n", ":3: 4 columns, expected 11");
     refused("1\n" + heading + "a.png 1 2 3 4 5 6.5 7 8 9 10\n",
             ":3: column 7 (nose_y) is '6.5', expected a whole number of pixels");
+    for (const char* far : {"-9223372036854775808", "-100001", "100001"})
+        refused("1\n" + heading + "a.png " + far + " 2 3 4 5 6 7 8 9 10\n",
+                std::string(":3: column 2 (lefteye_x) is '") + far + "'");
     refused("2\n" + heading + row + row, ":4: 'a.png' is listed before, on line 3");
     const LandmarkTable table = read_landmarks(dir.write("l.txt", "7\n" + heading + row));
     CHECK(table.faces.at("a.png").center.x == 9);

@@ -50,6 +50,7 @@ TEST_CASE("comma-separated values are read as RFC 4180 has them", "[datasets]") 
           Rows{{"a,1", "say \"x\""}, {"two\nlines", ""}});
     CHECK(parse(dir, ",\n\n \t\n,,x") == Rows{{"", ""}, {"", "", "x"}});
     CHECK(parse(dir, "").empty());
+    CHECK(parse(dir, "caf\xE9.png,1") == Rows{{"caf\xE9.png", "1"}});  // no UTF-8
 
     CsvReader reader("csv", dir.write("t.csv", "x\n\"1\n2\"\n\ny"));
     std::vector<int64_t> lines;
@@ -159,6 +160,10 @@ TEST_CASE("a table that contradicts itself is refused", "[datasets]") {
             ":3: column 2 (x) is 'yes', expected 1, -1 or 0 as on line 2, or classes");
     refused(dir, "file,x\nimg/a.png,2\nimg/b.png,-1\n",
             ":2: column 2 (x) is '2', expected 1, -1 or 0 as on line 3");
+    refused(dir, "file,x\nimg/a.png,1\nimg/b.png,\nimg/c.png,0\n",
+            ":3: column 2 (x) is '', expected 1, -1 or 0 as on line 2, or classes on all lines");
+    refused(dir, "file,x\nimg/a.png,1\nimg/b.png,\nimg/c.png,2\n",
+            ":3: column 2 (x) is '', expected the name of a class");
     refused(dir, "file,x\nimg/a.png,sad\nimg/b.png,\n",
             ":3: column 2 (x) is '', expected the name of a class");
     refused(dir, "file,x,y\nimg/a.png,1,0\n", ": has 2 label columns, expected one of classes",

@@ -123,6 +123,26 @@ TEST_CASE("test names a folder of held-out images", "[datasets]") {
                       mentions("/none: cannot be read as a directory"));
 }
 
+TEST_CASE("links hide no image that is both trained on and held out", "[datasets]") {
+    const TempDir dir;
+    write_images(dir, {"x/a/1.png", "x/b/1.png", "y/a/2.png", "y/b/2.png"});
+    fs::create_directory_symlink(dir.path() + "/x", dir.path() + "/link-to-x");
+    fs::create_directory_symlink(dir.path() + "/y", dir.path() + "/link-to-y");
+    const auto with_test = [&](const std::string& test) {
+        return list(dir, "folders", "x", ",test=" + dir.path() + "/" + test);
+    };
+    CHECK_THROWS_WITH(with_test("link-to-x"), mentions("2 images are both in "));
+    CHECK(with_test("link-to-y").names == with_test("y").names);
+    fs::create_directory_symlink(dir.path() + "/x/b", dir.path() + "/y/b/more");
+    CHECK_THROWS_WITH(with_test("y"), mentions("1 images are both in "));
+    CHECK_THROWS_WITH(list(dir, "folders", "link-to-x", ",test=" + dir.path() + "/x"),
+                      mentions("2 images are both in "));
+    fs::create_directories(dir.path() + "/elsewhere/in");
+    fs::create_directory_symlink(dir.path() + "/elsewhere/in", dir.path() + "/link");
+    fs::create_directory_symlink(dir.path() + "/x", dir.path() + "/elsewhere/x");
+    CHECK_THROWS_WITH(with_test("link/../x"), mentions("2 images are both in "));
+}
+
 TEST_CASE("val stands in for a missing test folder", "[datasets]") {
     const TempDir dir;
     write_images(dir, {"train/a/1.png", "train/b/1.png", "val/a/1.png"});

@@ -29,7 +29,7 @@ TEST_CASE("a cached pack is used without opening an image", "[packs]") {
     const auto reused = c.open();
     CHECK(c.said.empty());
     CHECK(all_pixels(*reused, c.size) == expected);
-    CHECK(reused->stored_images(c.size).size() == 12 * pack_image_bytes(c.size));
+    CHECK(reused->stored(c.size));
     CHECK(to_string(reused->summary(), reused->label_group()) ==
           to_string(built->summary(), built->label_group()));
     CHECK_THROWS_AS(pixels_of(*reused, 0, {11, 11}), Error);  // decodes, and there is nothing left
@@ -104,6 +104,50 @@ TEST_CASE("labels, marks and notes are always those of the files", "[packs]") {
     CHECK(data->summary().skipped_other == 1);
 }
 
+TEST_CASE("classes in another order are in the same pack", "[packs]") {
+    Cached c;
+    write_png(c.dir.file("data/angry/a.png"), random_image(c.dice, 9, 9));
+    c.source.labels = {"happy", "sad"};
+    c.open();
+    c.source.labels = {"sad", "happy"};
+    const auto data = c.open();
+    CHECK(c.said.empty());
+    CHECK(c.packs().size() == 1);
+    CHECK(data->stored(c.size));
+    CHECK(data->label_group().names == std::vector<std::string>{"sad", "happy"});
+    CHECK(all_labels(*data) == all_labels(*c.decoded()));
+    CHECK(all_pixels(*data, c.size) == all_pixels(*c.decoded(), c.size));
+    c.source.labels = {"sad", "angry"};
+    c.open();
+    CHECK_THAT(c.said, mentions("packing"));
+    CHECK(c.packs().size() == 2);
+}
+
+TEST_CASE("two attribute files of other images have a pack each", "[packs]") {
+    Cached c;
+    for (const char* name : {"a", "b", "c"})
+        write_png(c.dir.file(fmt::format("img/{}.png", name)), random_image(c.dice, 9, 9));
+    const auto first = c.dir.write("first.txt", "2\nBald\na.png 1\nb.png -1\n");
+    const auto second = c.dir.write("second.txt", "2\nBald\nc.png 1\nb.png -1\n");
+    c.source = {.kind = "celeba",
+                .place = c.dir.path() + "/img",
+                .name = "faces",
+                .test = {},
+                .attr = first,
+                .crop = 5};
+    c.open();
+    c.source.attr = second;
+    c.open();
+    CHECK_THAT(c.said, mentions("packing 2 images"));
+    CHECK(c.packs().size() == 2);
+    for (const std::string& attr : {first, c.dir.path() + "/img/../second.txt"}) {
+        c.source.attr = attr;
+        const auto data = c.open();
+        CHECK(c.said.empty());
+        CHECK(all_pixels(*data, c.size) == all_pixels(*c.decoded(), c.size));
+    }
+}
+
 TEST_CASE("a damaged pack is built again", "[packs]") {
     Cached c;
     const auto expected = all_pixels(*c.open(), c.size);
@@ -122,11 +166,32 @@ TEST_CASE("a damaged pack is built again", "[packs]") {
     flip_byte(path, pack_preamble_bytes + 5 * pack_image_bytes(c.size) + 3);
     const auto data = c.open();
     CHECK(c.said.empty());
-    CHECK(data->stored_images(c.size).empty());
+    CHECK(data->stored(c.size));
     CHECK(all_pixels(*data, c.size) == expected);
     CHECK(c.packs().empty());
-    CHECK(c.open()->stored_images(c.size).size() == 12 * pack_image_bytes(c.size));
+    CHECK(c.open()->stored(c.size));
     CHECK_THAT(c.said, mentions("packing 12 images"));
+}
+
+TEST_CASE("an image that can be read just after packing is for the next run", "[packs]") {
+    Cached c;
+    const std::string path = c.image(3), bytes = read_text(path);
+    const auto time = fs::last_write_time(path);
+    replace_secretly(path);
+    std::string said;
+    const auto repair = [&](const std::string& line) {
+        said += line;
+        if (line.find("packed 12 of 12") == line.npos) return;
+        std::ofstream(path, std::ios::binary) << bytes;
+        fs::last_write_time(path, time);
+    };
+    const auto data =
+        open_dataset(c.source, {.size = c.size, .pack_folder = c.folder, .say = repair});
+    CHECK_THAT(said, !mentions("warning"));
+    CHECK(data->size() == 11);
+    CHECK(data->stored(c.size));
+    CHECK(c.open()->size() == 12);
+    CHECK_THAT(c.said, mentions("can be read by now") && mentions("packed 12 of 12"));
 }
 
 TEST_CASE("an image that failed once is tried again", "[packs]") {
@@ -151,7 +216,7 @@ TEST_CASE("without a place for packs, files are decoded", "[packs]") {
     const auto works = [&](const std::string& reason) {
         const auto data = c.open();
         CHECK(all_pixels(*data, c.size) == expected);
-        CHECK(data->stored_images(c.size).empty());
+        CHECK(!data->stored(c.size));
         CHECK_THAT(c.said, mentions("warning: images are decoded anew in every run, as they cannot "
                                     "be packed") &&
                                mentions(reason));

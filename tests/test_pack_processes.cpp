@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <thread>
 
 #include "tests/pack_cases.h"
+#include "train/data/pack_temporary.h"
 
 using namespace sg;
 using namespace sg::testing;
@@ -64,11 +66,8 @@ class Child {
     int pipe_;
 };
 
-}  // namespace
-
-TEST_CASE("two processes pack once", "[packs]") {
-    Cached c;
-    const auto expected = all_pixels(*c.decoded(), c.size);
+/// The lock of who builds the pack.
+int hold_lock(const Cached& c) {
     const auto print = pack_fingerprint(list_folders({.root = c.source.place, .name = "folders"}),
                                         c.source, c.size, 0);
     fs::create_directories(c.folder);
@@ -76,17 +75,31 @@ TEST_CASE("two processes pack once", "[packs]") {
         fmt::format("{}/folders-{}x{}-{}.lock", c.folder, c.size.height, c.size.width, print.place);
     const int held = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     REQUIRE(::flock(held, LOCK_EX | LOCK_NB) == 0);
+    return held;
+}
+
+/// For the children too: they have inherited the open file.
+void release_lock(int held) {
+    ::flock(held, LOCK_UN);
+    ::close(held);
+}
+
+}  // namespace
+
+TEST_CASE("two processes pack once", "[packs]") {
+    Cached c;
+    const auto expected = all_pixels(*c.decoded(), c.size);
+    const int held = hold_lock(c);
     const auto work = [&](const auto& say) {
         const auto data = open_dataset(
             c.source, {.size = c.size, .pack_folder = c.folder, .threads = 1, .say = say});
-        const bool packed = !data->stored_images(c.size).empty();
+        const bool packed = data->stored(c.size);
         return packed && all_pixels(*data, c.size) == expected ? 0 : 1;
     };
     Child one(work), two(work);
     one.wait_for("waiting for it");
     two.wait_for("waiting for it");
-    ::flock(held, LOCK_UN);  // for the children too: they have inherited the open file
-    ::close(held);
+    release_lock(held);
     CHECK(one.end() == 0);
     CHECK(two.end() == 0);
     const bool first = one.said.find("packing 12") != std::string::npos;
@@ -94,6 +107,60 @@ TEST_CASE("two processes pack once", "[packs]") {
     INFO(one.said << two.said);
     CHECK(first != second);
     CHECK(c.packs().size() == 1);
+}
+
+TEST_CASE("a bad pack is left to the process that builds another", "[packs]") {
+    Cached c;
+    const auto expected = all_pixels(*c.open(), c.size);
+    const std::string path = c.folder + "/" + c.packs().at(0), good = path + ".good";
+    fs::copy_file(path, good);
+    fs::resize_file(path, 100);
+    const int held = hold_lock(c);
+    Child child([&](const auto& say) {
+        const auto data = open_dataset(
+            c.source, {.size = c.size, .pack_folder = c.folder, .threads = 1, .say = say});
+        return all_pixels(*data, c.size) == expected ? 0 : 1;
+    });
+    child.wait_for("waiting for it");
+    CHECK(fs::exists(path));
+    fs::rename(good, path);
+    release_lock(held);
+    CHECK(child.end() == 0);
+    CHECK_THAT(child.said, !mentions("packing again"));
+    CHECK(c.packs().size() == 1);
+}
+
+TEST_CASE("who finds damage removes no other pack that lies there by now", "[packs]") {
+    Cached c;
+    const auto expected = all_pixels(*c.open(), c.size);
+    const std::string path = c.folder + "/" + c.packs().at(0), good = path + ".good";
+    fs::copy_file(path, good);
+    flip_byte(path, pack_preamble_bytes);
+    const auto data = c.open();
+    fs::rename(good, path);
+    CHECK(all_pixels(*data, c.size) == expected);
+    CHECK(c.packs().size() == 1);
+    c.open();
+    CHECK(c.said.empty());
+}
+
+TEST_CASE("no name is lost to those who clear up", "[packs]") {
+    const TempDir dir;
+    std::atomic<int> kept = 0;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+        threads.emplace_back([&, t] {
+            for (int i = 0; i < 1500; ++i) {
+                // Also removes what it can lock.
+                const PackTemporary file(fmt::format("{}/{}.sgpack", dir.path(), t));
+                std::this_thread::yield();
+                for (const std::string& name : files_in(dir.path()))
+                    kept += name.starts_with(fmt::format("{}.sgpack.part-", t));
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK(kept == 4 * 1500);
 }
 
 TEST_CASE("who is killed or stopped leaves nothing that looks like a pack", "[packs]") {

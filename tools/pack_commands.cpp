@@ -66,6 +66,14 @@ void print_contents(const PackIndex& index) {
 
 }  // namespace
 
+void require_whole(const PackFile& pack, int threads) {
+    const auto& names = pack.index().list.names;
+    const auto damaged = pack.damaged(threads);
+    for (const size_t image : damaged) fmt::print("damaged: image {} ({})\n", image, names[image]);
+    require(damaged.empty(), "pack", "{}: {} of {} images are damaged", pack.path().string(),
+            damaged.size(), names.size());
+}
+
 PackCommands::PackCommands(CLI::App& app)
     : pack_(app.add_subcommand("pack", "decode a data set once, into one file to train on")),
       verify_(app.add_subcommand("verify", "check every image of a pack and say what it holds")) {
@@ -125,18 +133,10 @@ int PackCommands::pack() {
 int PackCommands::verify() const {
     const PackFile pack(file_);
     print_contents(pack.index());
-    const auto damaged = pack.damaged(threads_);
-    for (const size_t image : damaged)
-        fmt::print("damaged: image {} ({})\n", image, pack.index().list.names[image]);
-    const size_t images = pack.index().list.names.size();
-    if (damaged.empty()) {
-        fmt::print("{}: {} images, {} bytes, all as they were packed\n", file_, images,
-                   pack.bytes());
-        return exit_success;
-    }
-    fmt::print(stderr, "sg_data: error: {}: {} of {} images are damaged\n", file_, damaged.size(),
-               images);
-    return exit_failure;
+    require_whole(pack, threads_);
+    fmt::print("{}: {} images, {} bytes, all as they were packed\n", file_,
+               pack.index().list.names.size(), pack.bytes());
+    return exit_success;
 }
 
 }  // namespace sg::tools

@@ -10,7 +10,15 @@ namespace CLI {
 class App;
 }
 
+namespace sg {
+class PackFile;
+}
+
 namespace sg::tools {
+
+/// Reads all images, prints the names of the damaged ones and throws Error if there are any.
+/// Threads: 0 = one per core.
+void require_whole(const PackFile& pack, int threads);
 
 /// `sg_data pack` and `sg_data verify`.
 class PackCommands {

@@ -3,6 +3,7 @@
 #include "tools/pack_commands.h"
 #include "tools/tool.h"
 #include "train/config.h"
+#include "train/data/pack_file.h"
 #include "train/export_synth.h"
 #include "train/open_dataset.h"
 
@@ -56,8 +57,11 @@ int validate(const ValidateOptions& options) {
     config.attr_path = options.attr;
     config.selected_attrs = options.labels;
     config.crop_size = options.crop;
-    const auto data = sg::open_dataset(sg::data_sources(config).front(), {.verify_all = true});
+    const sg::DataSource source = sg::data_sources(config).front();
+    const auto data = sg::open_dataset(source, {.verify_all = true});
     fmt::print("{}", sg::to_string(data->summary(), data->label_group(), true));
+    // Opening a pack looks at no image, unlike opening files.
+    if (source.kind == "pack") sg::tools::require_whole(sg::PackFile(source.place), 0);
     const auto split = sg::make_split(*data, sg::effective_test_count(config, data->listed()), 1);
     sg::require_trainable(*data, split, 2);
     fmt::print("this data can be trained on\n");

@@ -36,9 +36,10 @@ void require_resident(const std::vector<const Dataset*>& data, ImageSize size,
                       const Device::Memory& available) {
     size_t all = 0;
     for (const Dataset* set : data) {
-        require(!set->stored_images(size).empty(), "resident",
-                "the images of {} are not packed at {}x{}, so they cannot be kept on the device",
-                set->label_group().name, size.width, size.height);
+        require(set->stored(size), "resident",
+                "the images of {} are not packed at {}x{} (height x width), so they cannot be kept "
+                "on the device",
+                set->label_group().name, size.height, size.width);
         all += image_bytes(*set, size);
     }
     if (available.total == 0 || all <= minus_reserve(available.free)) return;
@@ -91,7 +92,7 @@ std::vector<bool> choose_resident(const std::string& setting,
     size_t left = minus_reserve(available.free);
     for (size_t i = 0; i < data.size(); ++i) {
         const size_t bytes = image_bytes(*data[i], size);
-        chosen[i] = bytes <= left && !data[i]->stored_images(size).empty();
+        chosen[i] = bytes <= left && data[i]->stored(size);
         if (chosen[i]) left -= bytes;
     }
     return chosen;
@@ -109,8 +110,7 @@ std::vector<std::unique_ptr<ResidentImages>> make_resident(
         if (chosen[i]) {
             sets[i] = std::make_unique<ResidentImages>(device, *data[i], size);
             say(fmt::format("device memory: {}\n", what));
-        } else if (setting == "auto" && device.memory().total > 0 &&
-                   !data[i]->stored_images(size).empty()) {
+        } else if (setting == "auto" && device.memory().total > 0 && data[i]->stored(size)) {
             say(fmt::format("{} do not fit beside the training and are uploaded batch by batch\n",
                             what));
         }

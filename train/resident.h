@@ -12,7 +12,7 @@ namespace sg {
 
 /// All images of a data set in a device's memory as bytes, where training picks its batches by
 /// index (BatchUploader) and nothing crosses but the indices. For data sets whose images lie in
-/// memory already (Dataset::stored_images). The memory is not the arena's.
+/// memory already (Dataset::stored). The memory is not the arena's.
 class ResidentImages {
   public:
     /// Reads every image once, on `threads` threads (0: one per processor), and uploads it. What

@@ -36,12 +36,17 @@ expect_failure 1 "32x32" "64x64" -- "$BIN/sg_train" "${tiny[@]}" --data pack:all
 expect_failure 1 "exists already" -- "$BIN/sg_data" pack folders:classes --image-size 32 \
     --out all.sgpack
 
-# One image damaged: verify says no, training goes on without it.
+"$BIN/sg_data" validate all.sgpack | grep -q 'this data can be trained on' || fail "a good pack"
+
+# One image damaged: verify and validate say no, training goes on without it.
 cp all.sgpack bad.sgpack
 printf '\377\000\377' | dd of=bad.sgpack bs=1 seek=5000 conv=notrunc status=none
-expect_failure 1 "1 of 60 images are damaged" "damaged: image 0 (train/" -- \
-    "$BIN/sg_data" verify bad.sgpack
+for check in verify validate; do
+    expect_failure 1 "1 of 60 images are damaged" "damaged: image 0 (train/" -- \
+        "$BIN/sg_data" $check bad.sgpack
+done
 "$BIN/sg_train" "${tiny[@]}" --data pack:bad.sgpack --batch-size 16 --out around >log.txt
+grep -q 'skipped an image that does not decode: train/' log.txt || fail "$(cat log.txt)"
 head -c 100000 all.sgpack >cut.sgpack
 expect_failure 1 "100000 bytes, expected $(stat -c %s all.sgpack)" -- \
     "$BIN/sg_data" verify cut.sgpack

@@ -41,7 +41,7 @@ Face parse_face(TextRows& rows, size_t row) {
     for (size_t i = 0; i < kCoordinates.size(); ++i) {
         const std::optional<int64_t> value = parse_integer(fields[i + 1]);
         // Landmarks may lie outside the image, but no image is larger than this.
-        if (!value || std::abs(*value) > 100000) {
+        if (!value || *value < -100000 || *value > 100000) {
             rows.fail(row,
                       fmt::format("column {} ({}) is '{}'", i + 2, kCoordinates[i], fields[i + 1]),
                       "a whole number of pixels");

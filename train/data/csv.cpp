@@ -117,7 +117,7 @@ class Reader {
     LabelKind kind_of_values() const {
         if (labels_.size() > 1) return LabelKind::multi_label;
         std::optional<size_t> attribute, other, word;  // texts
-        bool minus = false;
+        bool minus = false, number = false;            // "number": one that is no attribute
         for (size_t i = 0; i < texts_.size(); ++i) {
             minus = minus || texts_[i] == "-1";
             if (parse_attribute(texts_[i])) {
@@ -125,12 +125,16 @@ class Reader {
                 continue;
             }
             other = other.value_or(i);
-            if (!texts_[i].empty() && !parse_integer(texts_[i])) word = word.value_or(i);
+            if (parse_integer(texts_[i])) {
+                number = true;
+            } else if (!texts_[i].empty()) {
+                word = word.value_or(i);
+            }
         }
         if (!other) return LabelKind::multi_label;
         // Numbers may be classes. But words and numbers in one column, or a -1 and a 2, are a
-        // mistake in one of them.
-        if (attribute && (word || minus)) {
+        // mistake in one of them, and so is an empty field among nothing but attributes.
+        if (attribute && (word || minus || !number)) {
             fail(first_[word.value_or(*other)],
                  fmt::format("1, -1 or 0 as on line {}, or classes on all lines",
                              line_of(first_[*attribute])));

@@ -8,10 +8,12 @@ namespace sg {
 
 /// Rows of comma-separated values as RFC 4180 has them: a field in double quotes may hold commas,
 /// line breaks and, doubled, quotes. LF and CRLF, a byte order mark and blank lines are tolerated;
-/// blanks around a field without quotes do not belong to it.
+/// blanks around a field without quotes do not belong to it. Bytes beyond ASCII stay as they are:
+/// names of files may have any encoding.
 class CsvReader {
   public:
-    /// Reads the file. Throws Error(operation) if that fails or it is no UTF-8 or ASCII text.
+    /// Reads the file. Throws Error(operation) if that fails or it holds a zero byte, as UTF-16 and
+    /// the formats of spreadsheets do.
     CsvReader(const char* operation, std::string path);
 
     /// Moves on to the next row; false if there is none. Throws Error naming path:line and column

@@ -63,9 +63,9 @@ class Dataset {
     /// Decodes, centre-crops and resizes an item to `size`: RGB bytes, HWC, height*width*3.
     /// Throws Error naming the file if it cannot be decoded.
     virtual void read_image(int64_t index, ImageSize size, std::span<uint8_t> pixels) const = 0;
-    /// All images at `size` back to back in item order, size() x height x width x 3 bytes, if they
-    /// lie in memory like that (packs do); else empty.
-    virtual std::span<const uint8_t> stored_images(ImageSize /*size*/) const { return {}; }
+    /// The images lie in memory at `size` (packs do), so reading one is a copy. Damaged ones among
+    /// them do not count.
+    virtual bool stored(ImageSize /*size*/) const { return false; }
     /// Items that the layout on disk itself marks as held out (root/test/...); empty if it does
     /// not.
     virtual std::vector<int64_t> fixed_test_items() const { return {}; }

@@ -55,9 +55,9 @@ struct Finding {
     std::string fault;  ///< empty if the file is good
 };
 /// Completes a list by one finding per item: items with a fault leave the list and `findings`, are
-/// counted in skipped_corrupt and named in `skipped`; the summary's images, label_counts and sizes
-/// are filled in. Throws Error if items were held out and none of these decodes: other items must
-/// not take their part.
+/// counted in skipped_corrupt and named first in `skipped`; the summary's images, label_counts,
+/// sizes and notes are filled in. Throws Error if items were held out and none of these decodes:
+/// other items must not take their part.
 void settle(FileList& list, std::vector<Finding>& findings);
 
 /// A data set that has all but its images from a list.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -16,17 +17,29 @@ namespace fs = std::filesystem;
 
 constexpr const char* kOperation = "data set";
 
-std::string absolute_path(const FileList& list, size_t item) {
-    return fs::absolute(item_path(list, item)).lexically_normal().string();
-}
+/// Absolute paths of files that are equal whichever links to their folder were followed. A folder
+/// is looked up once.
+class RealPaths {
+  public:
+    std::string of(const FileList& list, size_t item) {
+        const std::string path = item_path(list, item);
+        const size_t slash = path.rfind('/');
+        const auto [real, is_new] = folders_.try_emplace(path.substr(0, slash + 1));
+        if (is_new) real->second = fs::weakly_canonical(real->first).string();
+        return join_path(real->second, path.substr(slash + 1));
+    }
 
-void refuse_shared(const FileList& list, const FileList& test) {
+  private:
+    std::unordered_map<std::string, std::string> folders_;
+};
+
+void refuse_shared(const FileList& list, const FileList& test, RealPaths& paths) {
     std::unordered_set<std::string> held_out;
-    for (size_t i = 0; i < test.names.size(); ++i) held_out.insert(absolute_path(test, i));
+    for (size_t i = 0; i < test.names.size(); ++i) held_out.insert(paths.of(test, i));
     size_t shared = 0;
     std::string first;
     for (size_t i = 0; i < list.names.size(); ++i) {
-        std::string path = absolute_path(list, i);
+        std::string path = paths.of(list, i);
         if (held_out.contains(path) && ++shared == 1) first = std::move(path);
     }
     if (shared == 0) return;
@@ -110,12 +123,13 @@ void hold_out(FileList& list, FileList test) {
     require(!test.names.empty(), kOperation, "{}: there is no image to hold out",
             test.summary.source);
     const std::vector<size_t> places = match_labels(list, test);
-    refuse_shared(list, test);
+    RealPaths paths;
+    refuse_shared(list, test, paths);
     const size_t dim = list.group.names.size(), old_count = list.names.size();
     list.held_out.assign(old_count, 0);
     list.labels.resize((old_count + test.names.size()) * dim, 0);
     for (size_t i = 0; i < test.names.size(); ++i) {
-        list.names.push_back(absolute_path(test, i));
+        list.names.push_back(paths.of(test, i));
         list.held_out.push_back(1);
         for (size_t k = 0; k < places.size(); ++k)
             list.labels[(old_count + i) * dim + places[k]] = test.labels[i * places.size() + k];

@@ -7,7 +7,8 @@
 
 namespace sg {
 
-/// Adds the images of `test` under absolute names as the held-out ones; all others of `list` train.
+/// Adds the images of `test` under absolute names, in which folders are no links, as the held-out
+/// ones; all others of `list` train.
 /// Classes that `test` lacks are noted by require_class_images. Throws Error for a class that
 /// `list` does not have, another kind of labels, or an image that is in both.
 void hold_out(FileList& list, FileList test);

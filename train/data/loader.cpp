@@ -23,7 +23,7 @@ constexpr const char* kOperation = "loader";
 
 /// What lies in memory already is not kept there again.
 int64_t cache_budget(const Dataset& dataset, const LoaderOptions& options) {
-    return options.pixels && dataset.stored_images(options.size).empty() ? options.cache_bytes : 0;
+    return options.pixels && !dataset.stored(options.size) ? options.cache_bytes : 0;
 }
 
 // A batch in the making. Its slots are filled by any worker; each slot has its own memory.

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <thread>
@@ -83,13 +84,14 @@ class Cache {
           path_(options.folder / fmt::format("{}-{}.sgpack", stem_, print_.content)) {}
 
     std::unique_ptr<Dataset> open() {
-        if (auto data = open_existing()) return data;
+        // Whoever has the lock may put a good pack there at any time, so a bad one is left alone.
+        if (auto data = open_existing(false)) return data;
         fs::create_directories(options_.folder);
         const BuildLock lock(options_.folder / (stem_ + ".lock"), options_);
-        if (auto data = open_existing()) return data;  // built while we waited
+        if (auto data = open_existing(true)) return data;  // built while we waited
         remove_earlier();
         build();
-        return open_existing();
+        return open_pack(false);  // what fails now is said, not packed again and again
     }
 
   private:
@@ -97,19 +99,23 @@ class Cache {
         if (options_.say) options_.say(line);
     }
 
-    std::unique_ptr<Dataset> open_existing() const {
+    std::unique_ptr<Dataset> open_pack(bool retry_faults) const {
+        auto pack = std::make_unique<PackFile>(path_);
+        const PackIndex& index = pack->index();
+        require(PackFingerprint{index.place, index.content} == print_, "pack",
+                "{} is a pack of other images", path_.string());
+        require(!retry_faults || faults_remain(index), "pack",
+                "{} lacks images that can be read by now", path_.string());
+        return make_packed_dataset(std::move(pack), list_);
+    }
+
+    /// Null if there is no pack, or none that will do.
+    std::unique_ptr<Dataset> open_existing(bool locked) const {
         if (!fs::exists(path_)) return nullptr;
         try {
-            auto pack = std::make_unique<PackFile>(path_);
-            const PackIndex& index = pack->index();
-            require(PackFingerprint{index.place, index.content} == print_, "pack",
-                    "{} is a pack of other images", path_.string());
-            require(faults_remain(index), "pack", "{} lacks images that can be read by now",
-                    path_.string());
-            return make_packed_dataset(std::move(pack), list_);
+            return open_pack(true);
         } catch (const Error& error) {
-            say(fmt::format("warning: {}; packing again\n", error.what()));
-            fs::remove(path_);
+            if (locked) say(fmt::format("warning: {}; packing again\n", error.what()));
             return nullptr;
         }
     }
@@ -174,9 +180,12 @@ DataSource absolute_source(DataSource source) {
 PackFingerprint pack_fingerprint(const FileList& list, const DataSource& source, ImageSize size,
                                  int threads) {
     DataSource place = absolute_source(source);
+    // What changes no pixel: the name, which attributes are learned, in which order classes are. An
+    // attribute file stays, for it says which images there are; two of them would replace each
+    // other's pack for ever.
     place.name.clear();
-    place.attr.clear();
     if (list.group.kind == LabelKind::multi_label) place.labels.clear();
+    std::sort(place.labels.begin(), place.labels.end());
     Fnv1a hash;
     add(hash, to_string(place));
     add(hash, fmt::format("crop {}, {}x{}, version {}", list.crop, size.height, size.width,

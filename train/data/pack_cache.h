@@ -11,11 +11,11 @@
 
 namespace sg {
 
-/// Two hexadecimal hashes. `place`: of what is packed and how, that is kind, path and selection,
-/// crop, size and read_item_version; of labels only those that select images. `content`: of the
-/// name, length and time of modification of every file in order, and of the place of its face if
-/// crops are aligned to it. A file that was changed without
-/// any of these, or a path that now leads to another disk with equal files, is not noticed.
+/// Two hexadecimal hashes. `place`: of what is packed and how, that is kind, paths and selection,
+/// crop, size and read_item_version; of labels only those that select images, in any order.
+/// `content`: of the name, length and time of modification of every file in order, and of the place
+/// of its face if crops are aligned to it. A file that was changed without any of these, or a path
+/// that now leads to another disk with equal files, is not noticed.
 struct PackFingerprint {
     std::string place, content;
     bool operator==(const PackFingerprint&) const = default;

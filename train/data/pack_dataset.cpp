@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <mutex>
 #include <set>
-#include <system_error>
 #include <utility>
 
 #include "kernels/common/error.h"
@@ -28,12 +27,7 @@ class PackDataset : public ListedDataset {
         std::ranges::copy(image(item), pixels.begin());
     }
 
-    /// Checks all images when first called, which reads the whole file.
-    std::span<const uint8_t> stored_images(ImageSize size) const override {
-        if (size != pack_->index().size || !images_.empty()) return {};
-        std::call_once(checked_, [this] { whole_ = pack_->damaged(0).empty(); });
-        return whole_ ? pack_->images() : std::span<const uint8_t>{};
-    }
+    bool stored(ImageSize size) const override { return size == pack_->index().size; }
 
   protected:
     std::span<const uint8_t> image(size_t item) const {
@@ -51,8 +45,6 @@ class PackDataset : public ListedDataset {
 
   private:
     std::vector<size_t> images_;
-    mutable std::once_flag checked_;
-    mutable bool whole_ = false;
 };
 
 class PackedFiles final : public PackDataset {
@@ -63,10 +55,7 @@ class PackedFiles final : public PackDataset {
     void read_image(int64_t index, ImageSize size, std::span<uint8_t> pixels) const override {
         const size_t item = check(index);
         if (size == pack_->index().size && !is_good(item)) {
-            std::call_once(removed_, [this] {
-                std::error_code ignored;
-                std::filesystem::remove(pack_->path(), ignored);
-            });
+            std::call_once(removed_, [this] { pack_->remove_file(); });
             return read_file(item, size, pixels);
         }
         PackDataset::read_image(index, size, pixels);

@@ -22,12 +22,18 @@ constexpr const char* kOperation = "pack";
                 fmt::format("{}: cannot {}: {}", path.string(), doing, std::strerror(errno)));
 }
 
-std::span<const uint8_t> map_file(const std::filesystem::path& path) {
+std::pair<uint64_t, uint64_t> inode_of(const struct stat& status) {
+    return {status.st_dev, status.st_ino};
+}
+
+std::span<const uint8_t> map_file(const std::filesystem::path& path,
+                                  std::pair<uint64_t, uint64_t>& inode) {
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) refuse(path, "open");
     struct stat status {};
     const bool regular = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
     const auto size = size_t(status.st_size);
+    inode = inode_of(status);
     void* bytes =
         regular && size > 0 ? ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0) : nullptr;
     const int code = errno;
@@ -44,7 +50,8 @@ void unmap(std::span<const uint8_t> file) {
 
 }  // namespace
 
-PackFile::PackFile(std::filesystem::path path) : path_(std::move(path)), file_(map_file(path_)) {
+PackFile::PackFile(std::filesystem::path path)
+    : path_(std::move(path)), file_(map_file(path_, inode_)) {
     try {
         index_ = decode_pack(path_.string(), file_);
         image_bytes_ = pack_image_bytes(index_.size);
@@ -90,10 +97,6 @@ std::span<const uint8_t> PackFile::image(size_t image) const {
     return bytes;
 }
 
-std::span<const uint8_t> PackFile::images() const {
-    return file_.subspan(pack_preamble_bytes, states_.size() * image_bytes_);
-}
-
 std::vector<size_t> PackFile::damaged(int threads) const {
     for_each_item(states_.size(), threads, [this](size_t i) { check(i, pixels(i)); });
     std::vector<size_t> found;
@@ -101,6 +104,11 @@ std::vector<size_t> PackFile::damaged(int threads) const {
         if (states_[i] == bad) found.push_back(i);
     }
     return found;
+}
+
+void PackFile::remove_file() const {
+    struct stat status {};
+    if (::stat(path_.c_str(), &status) == 0 && inode_of(status) == inode_) ::unlink(path_.c_str());
 }
 
 }  // namespace sg

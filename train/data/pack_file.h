@@ -3,6 +3,7 @@
 #include <atomic>
 #include <filesystem>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "train/data/pack_format.h"
@@ -11,8 +12,12 @@ namespace sg {
 
 /// An open pack: its index read and checked, its pixels mapped into memory. The system reads them
 /// when they are looked at and keeps them as long as it has memory to spare. All const members may
-/// be called from several threads at once. Removing or replacing the file does no harm; a disk that
-/// fails, or a program that shortens the file in place, ends the process (SIGBUS).
+/// be called from several threads at once.
+///
+/// Removing the file, or renaming another one to its path, does no harm on a disk of this machine.
+/// What the process has mapped goes away, and with it the process (SIGBUS), if the disk fails, if a
+/// program shortens the file in place, as `cp` does when it overwrites one, or if the file is on a
+/// network's disk (NFS) and another machine removes or replaces it.
 class PackFile {
   public:
     /// Throws as decode_pack, and for a file that cannot be opened.
@@ -28,10 +33,10 @@ class PackFile {
     /// The pixels of an image, checked against its checksum when they are first asked for. Throws
     /// Error naming image and file if they are damaged.
     std::span<const uint8_t> image(size_t image) const;
-    /// The pixels of all images, unchecked.
-    std::span<const uint8_t> images() const;
     /// Reads all images and returns those that are damaged. Threads: 0 = one per core.
     std::vector<size_t> damaged(int threads) const;
+    /// Removes the file, if it is still the one at its path; that it cannot be removed is no error.
+    void remove_file() const;
 
   private:
     enum State : uint8_t { unread, good, bad };
@@ -39,6 +44,7 @@ class PackFile {
     std::span<const uint8_t> pixels(size_t image) const;
 
     std::filesystem::path path_;
+    std::pair<uint64_t, uint64_t> inode_;  ///< its device and number: no other file has them
     std::span<const uint8_t> file_;
     PackIndex index_;
     size_t image_bytes_ = 0;

@@ -150,6 +150,18 @@ void read_sections(const std::string& path, std::span<const uint8_t> bytes, cons
             "{} is damaged: its index does not describe {} images", path, count);
 }
 
+void check_pixels(const std::string& path, const PackIndex& index, uint64_t bytes) {
+    const auto [height, width] = index.size;
+    require(height >= 1 && height <= pack_max_side && width >= 1 && width <= pack_max_side,
+            kOperation, "{} is damaged: its images have {}x{} pixels, expected 1 to {} a side",
+            path, height, width, pack_max_side);
+    const uint64_t count = index.checksums.size(), image = pack_image_bytes(index.size);
+    // Divided first, for a product that is too large could wrap round to what is expected.
+    require(count <= bytes / image && count * image == bytes, kOperation,
+            "{} is damaged: {} images of {}x{} pixels do not take {} bytes", path, count, height,
+            width, bytes);
+}
+
 }  // namespace
 
 size_t pack_image_bytes(ImageSize size) {
@@ -207,8 +219,7 @@ PackIndex decode_pack(const std::string& path, std::span<const uint8_t> file) {
     } catch (const std::out_of_range&) {
         throw Error(kOperation, fmt::format("{} is damaged: a fault lies outside the list", path));
     }
-    require(begin == pack_preamble_bytes + index.checksums.size() * pack_image_bytes(index.size),
-            kOperation, "{} is damaged: its pixels end at {}, not at its index", path, begin);
+    check_pixels(path, index, begin - pack_preamble_bytes);
     return index;
 }
 

@@ -35,6 +35,7 @@ namespace sg {
 /// The index comes last because its length depends on how many files decode.
 inline constexpr uint64_t pack_version = 1;
 inline constexpr size_t pack_preamble_bytes = 4096;
+inline constexpr int pack_max_side = 65535;
 
 /// All of a pack but its pixels.
 struct PackIndex {

@@ -17,11 +17,20 @@ namespace fs = std::filesystem;
 
 constexpr const char* kMark = ".sgpack.part-";
 
-/// A file that can be locked has no process any more that writes it.
+bool lies_at(const fs::path& path, int descriptor) {
+    struct stat there {
+    }, ours{};
+    return ::stat(path.c_str(), &there) == 0 && ::fstat(descriptor, &ours) == 0 &&
+           there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
+}
+
+/// A file that can be locked has no process any more that writes it. But it may have got its final
+/// name since it was opened, and its old one may be another's.
 void remove_if_abandoned(const fs::path& path) {
     const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
     if (descriptor < 0) return;
-    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0 && lies_at(path, descriptor))
+        ::unlink(path.c_str());
     ::close(descriptor);
 }
 
@@ -51,9 +60,9 @@ bool PackTemporary::create(const std::string& name) {
     descriptor_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor_ < 0 && errno == EEXIST) return false;
     if (descriptor_ < 0) fail("create", errno);
-    ::flock(descriptor_, LOCK_EX | LOCK_NB);  // where there are no locks, nothing is removed either
-    struct stat status {};
-    if (::fstat(descriptor_, &status) == 0 && status.st_nlink > 0) return true;
+    // Who has the lock is about to remove the file. Where there are no locks, nothing is removed.
+    const bool lost = ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (!lost && lies_at(name, descriptor_)) return true;
     ::close(std::exchange(descriptor_, -1));
     return false;
 }
