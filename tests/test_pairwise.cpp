@@ -1,3 +1,4 @@
+#include <fstream>
 #include <set>
 
 #include "tests/catch.h"
@@ -26,7 +27,10 @@ TrainConfig three_moods() {
 }  // namespace
 
 TEST_CASE("every ordered pair of classes gets its share of the iterations", "[pairwise]") {
-    const auto runs = plan_pairwise(three_moods(), "run");
+    TrainConfig config = three_moods();
+    config.sample_step = 5;
+    config.model_save_step = 13;
+    const auto runs = plan_pairwise(config, "run");
     REQUIRE(runs.size() == 6);
     std::set<std::pair<int, int>> pairs;
     for (const PairwiseRun& one : runs) {
@@ -34,6 +38,8 @@ TEST_CASE("every ordered pair of classes gets its share of the iterations", "[pa
         pairs.insert({one.from, one.to});
         CHECK(one.config.num_iters == 4);
         CHECK(effective_decay(one.config) == 2);
+        CHECK(one.config.sample_step == 1);
+        CHECK(one.config.model_save_step == 2);
         CHECK_NOTHROW(validate(one.config));
     }
     CHECK(pairs.size() == 6);
@@ -87,6 +93,41 @@ TEST_CASE("pairwise training goes on where it was stopped", "[pairwise]") {
         REQUIRE(checkpoint);
         CHECK(read_checkpoint_info(*checkpoint).iteration == 4);
     }
+}
+
+TEST_CASE("a pair that has no readable checkpoint starts anew", "[pairwise]") {
+    const TempDir dir;
+    const auto device = Device::cpu(1);
+    TrainConfig config = three_moods();
+    config.num_iters = config.num_iters_decay = 12;
+    TrainRequest request{.config = config, .run = dir.file("run")};
+    train_pairwise(*device, request, {});
+    const auto pairs = fs::path(request.run) / "pairs";
+    const auto bytes = [](const fs::path& file) {
+        std::ifstream in(file, std::ios::binary);
+        return std::string(std::istreambuf_iterator<char>(in), {});
+    };
+    // One was killed before its first checkpoint, of one the only checkpoint is damaged.
+    const std::string metrics = bytes(pairs / "sad-to-happy/metrics.jsonl");
+    const std::string name = "checkpoints/iteration-00000002.safetensors";
+    const std::string weights = bytes(pairs / "sad-to-happy" / name);
+    fs::remove_all(pairs / "sad-to-happy/checkpoints");
+    std::ofstream(pairs / "sad-to-happy/metrics.jsonl", std::ios::app) << R"({"iteration":9,"cut)";
+    const fs::path damaged = pairs / "happy-to-sad" / name;
+    fs::resize_file(damaged, fs::file_size(damaged) - 9);
+
+    std::string said;
+    TrainObserver observer;
+    observer.message = [&](const std::string& line) { said += line; };
+    request.resume = true;
+    CHECK(train_pairwise(*device, request, observer).finished);
+    CHECK_THAT(said, Catch::Contains("happy-to-sad has no readable checkpoint: it starts anew"));
+    CHECK_THAT(said, Catch::Contains("sad-to-happy has no readable checkpoint: it starts anew"));
+    CHECK_THAT(said, Catch::Contains("skipped a damaged checkpoint: " + damaged.string()));
+    CHECK(bytes(pairs / "sad-to-happy/metrics.jsonl") == metrics);
+    CHECK((bytes(pairs / "sad-to-happy" / name) == weights));
+    CHECK(fs::exists(damaged.string() + ".damaged"));
+    CHECK(latest_checkpoint(pairs / "happy-to-sad") == damaged);
 }
 
 TEST_CASE("an image goes through the generator of its own class and the target's", "[pairwise]") {

@@ -1,5 +1,7 @@
 #include "train/pairwise.h"
 
+#include <algorithm>
+
 #include "engine/atomic_file.h"
 #include "train/open_dataset.h"
 #include "train/run_folder.h"
@@ -40,6 +42,23 @@ TrainObserver shifted(const TrainObserver& observer, int64_t before) {
     return shifted;
 }
 
+/// A pair without a readable checkpoint cannot go on. What it has (it was killed before its first
+/// checkpoint, or all are damaged) is put away, so that it can start anew.
+void prepare_pair(const fs::path& folder, bool resumable,
+                  const std::vector<DamagedCheckpoint>& damaged, const TrainObserver& observer) {
+    if (resumable || !holds_a_run(folder)) return;
+    const FolderLock lock(folder);
+    std::string said;
+    for (const DamagedCheckpoint& one : damaged) {
+        said += "skipped a damaged checkpoint: " + one.reason + "\n";
+        fs::rename(one.path, one.path.string() + ".damaged");
+    }
+    fs::remove(folder / "metrics.jsonl");
+    if (observer.message)
+        observer.message(
+            said + fmt::format("{} has no readable checkpoint: it starts anew\n", folder.string()));
+}
+
 }  // namespace
 
 std::vector<PairwiseRun> plan_pairwise(const TrainConfig& config, const fs::path& run) {
@@ -61,6 +80,8 @@ std::vector<PairwiseRun> plan_pairwise(const TrainConfig& config, const fs::path
             one.config.data = {to_string(source)};
             one.config.num_iters = config.num_iters / pairs;
             one.config.num_iters_decay = effective_decay(config) / pairs;
+            one.config.sample_step = std::max(1, config.sample_step / pairs);
+            one.config.model_save_step = std::max(1, config.model_save_step / pairs);
             one.config.baseline = "none";
             one.folder = run / "pairs" / fmt::format("{}-to-{}", a, b);
             one.config.out = one.folder.string();
@@ -81,7 +102,8 @@ TrainResult train_pairwise(Device& device, const TrainRequest& request,
     TrainResult all;
     for (size_t i = 0; i < runs.size(); ++i) {
         const PairwiseRun& one = runs[i];
-        const auto latest = latest_checkpoint(one.folder);
+        std::vector<DamagedCheckpoint> damaged;
+        const auto latest = latest_checkpoint(one.folder, &damaged);
         const int64_t done = latest ? read_checkpoint_info(*latest).iteration : 0;
         if (done >= one.config.num_iters) {
             all.iteration += done;
@@ -91,6 +113,7 @@ TrainResult train_pairwise(Device& device, const TrainRequest& request,
         if (observer.message)
             observer.message(fmt::format("\npair {} of {}: {}\n", i + 1, runs.size(),
                                          one.folder.filename().string()));
+        prepare_pair(one.folder, latest.has_value(), damaged, observer);
         TrainRequest next = request;
         next.config = one.config;
         next.run = one.folder;
