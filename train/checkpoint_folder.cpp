@@ -47,6 +47,12 @@ bool holds_a_run(const fs::path& run) {
     return !list_checkpoints(run).empty() || (!error && bytes > 0);
 }
 
+void require_no_run(const fs::path& run) {
+    require(!holds_a_run(run), "train",
+            "{} already holds a run; continue it with --resume {} or choose another --out",
+            run.string(), run.string());
+}
+
 fs::path resolve_checkpoint(const fs::path& file_or_run) {
     if (!fs::is_directory(file_or_run)) {
         require(fs::exists(file_or_run), "checkpoint", "{} does not exist", file_or_run.string());
