@@ -1,6 +1,7 @@
 #include <fstream>
 #include <set>
 
+#include "engine/atomic_file.h"
 #include "tests/catch.h"
 #include "tests/temp_dir.h"
 #include "tests/tiny_run.h"
@@ -22,6 +23,11 @@ TrainConfig three_moods() {
     c.log_step = 2;
     c.baseline = "pairwise";
     return c;
+}
+
+std::string bytes(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
 }  // namespace
@@ -103,10 +109,6 @@ TEST_CASE("a pair that has no readable checkpoint starts anew", "[pairwise]") {
     TrainRequest request{.config = config, .run = dir.file("run")};
     train_pairwise(*device, request, {});
     const auto pairs = fs::path(request.run) / "pairs";
-    const auto bytes = [](const fs::path& file) {
-        std::ifstream in(file, std::ios::binary);
-        return std::string(std::istreambuf_iterator<char>(in), {});
-    };
     // One was killed before its first checkpoint, of one the only checkpoint is damaged.
     const std::string metrics = bytes(pairs / "sad-to-happy/metrics.jsonl");
     const std::string name = "checkpoints/iteration-00000002.safetensors";
@@ -128,6 +130,61 @@ TEST_CASE("a pair that has no readable checkpoint starts anew", "[pairwise]") {
     CHECK((bytes(pairs / "sad-to-happy" / name) == weights));
     CHECK(fs::exists(damaged.string() + ".damaged"));
     CHECK(latest_checkpoint(pairs / "happy-to-sad") == damaged);
+}
+
+TEST_CASE("pairs of classes and other training leave each other's folders alone", "[pairwise]") {
+    const TempDir dir;
+    const auto device = Device::cpu(1);
+    TrainConfig config = three_moods();
+    config.num_iters = config.num_iters_decay = 6;
+    TrainRequest pairs{.config = config, .run = dir.file("pairs")}, plain = pairs;
+    plain.config.baseline = "none";
+    plain.run = dir.file("plain");
+    train_pairwise(*device, pairs, {});
+    train(*device, plain, {});
+    const std::string of_pairs = bytes(pairs.run / "config.toml");
+    const std::string of_plain = bytes(plain.run / "config.toml");
+    CHECK_THAT(of_pairs, Catch::Contains("baseline = \"pairwise\""));
+
+    std::swap(pairs.run, plain.run);
+    for (const bool resume : {false, true}) {
+        pairs.resume = plain.resume = resume;
+        CHECK_THROWS_WITH(train_pairwise(*device, pairs, {}),
+                          Catch::Contains(resume ? "holds no pairwise training to resume"
+                                                 : "already holds a run"));
+        CHECK_THROWS_WITH(train(*device, plain, {}),
+                          Catch::Contains(resume ? "holds pairwise training: a run per pair"
+                                                 : "already holds a run"));
+    }
+    CHECK(bytes(pairs.run / "config.toml") == of_plain);
+    CHECK(bytes(plain.run / "config.toml") == of_pairs);
+    CHECK_FALSE(fs::exists(pairs.run / "pairs"));
+    CHECK_FALSE(fs::exists(plain.run / "checkpoints"));
+}
+
+TEST_CASE("a resumed pairwise run keeps the settings that its result depends on", "[pairwise]") {
+    const TempDir dir;
+    const auto device = Device::cpu(1);
+    TrainRequest request{.config = three_moods(), .run = dir.file("run")};
+    request.config.num_iters = request.config.num_iters_decay = 6;
+    const fs::path written = request.run / "config.toml";
+    const auto in_file = [&] {
+        TrainConfig config;
+        apply_toml_file(config, written.string());
+        return config;
+    };
+    train_pairwise(*device, request, {});
+    request.resume = true;
+    request.config.seed = 2;
+    CHECK_THROWS_WITH(train_pairwise(*device, request, {}),
+                      Catch::Contains("cannot change between its pairs: seed: 1 -> 2"));
+    CHECK(in_file().seed == 1);
+    request.config.seed = 1;
+    request.config.samples = 1;  // says nothing about the result
+    CHECK(train_pairwise(*device, request, {}).finished);
+    CHECK(in_file().samples == 1);
+    const FolderLock other(request.run);
+    CHECK_THROWS_WITH(train_pairwise(*device, request, {}), Catch::Contains("is in use"));
 }
 
 TEST_CASE("an image goes through the generator of its own class and the target's", "[pairwise]") {

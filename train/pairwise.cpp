@@ -42,6 +42,21 @@ TrainObserver shifted(const TrainObserver& observer, int64_t before) {
     return shifted;
 }
 
+/// A resumed run has to be one of pairs, and to keep its settings.
+void require_resumable(const TrainRequest& request) {
+    const std::string run = request.run.string();
+    if (!is_pairwise_run(request.run))
+        throw Error("pairwise", fmt::format("{} holds no pairwise training to resume", run),
+                    "leave --baseline as it was, or begin one with another --out");
+    TrainConfig before;
+    apply_toml_file(before, (request.run / "config.toml").string());
+    const std::string changes = describe_changes(to_json(before), to_json(request.config));
+    if (!changes.empty())
+        throw Error("pairwise",
+                    fmt::format("settings of {} cannot change between its pairs: {}", run, changes),
+                    "resume with the settings it was begun with, or choose another --out");
+}
+
 /// A pair without a readable checkpoint cannot go on. What it has (it was killed before its first
 /// checkpoint, or all are damaged) is put away, so that it can start anew.
 void prepare_pair(const fs::path& folder, bool resumable,
@@ -93,12 +108,15 @@ std::vector<PairwiseRun> plan_pairwise(const TrainConfig& config, const fs::path
 TrainResult train_pairwise(Device& device, const TrainRequest& request,
                            const TrainObserver& observer) {
     require(request.stop_after == 0, "pairwise", "stop-after does not apply to pairwise training");
+    const auto require_startable = [&] {
+        request.resume ? require_resumable(request) : require_no_run(request.run);
+    };
+    require_startable();  // before data are listed
     const auto runs = plan_pairwise(request.config, request.run);
-    require(request.resume || !is_pairwise_run(request.run), "train",
-            "{} already holds a run; continue it with --resume {} or choose another --out",
-            request.run.string(), request.run.string());
-    fs::create_directories(request.run);
+    const FolderLock lock(request.run);
+    require_startable();  // nobody else can change that now
     write_file_atomically(request.run / "config.toml", to_toml(request.config));
+    fs::create_directories(request.run / "pairs");  // from here on it can be resumed
     TrainResult all;
     for (size_t i = 0; i < runs.size(); ++i) {
         const PairwiseRun& one = runs[i];
@@ -126,10 +144,6 @@ TrainResult train_pairwise(Device& device, const TrainRequest& request,
     }
     all.finished = true;
     return all;
-}
-
-bool is_pairwise_run(const fs::path& run) {
-    return fs::is_directory(run / "pairs");
 }
 
 }  // namespace sg

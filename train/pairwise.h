@@ -24,12 +24,10 @@ struct PairwiseRun {
 std::vector<PairwiseRun> plan_pairwise(const TrainConfig& config, const std::filesystem::path& run);
 
 /// Trains them one after the other. Finished ones are left alone and begun ones are resumed, so a
-/// run that was stopped goes on with `resume`; one without a readable checkpoint starts anew. The
-/// result counts the iterations of all.
+/// run that was stopped goes on with `resume`; one without a readable checkpoint starts anew.
+/// Throws Error if settings on which the result depends have changed since: finished pairs would
+/// not have them. The result counts the iterations of all.
 TrainResult train_pairwise(Device& device, const TrainRequest& request,
                            const TrainObserver& observer);
-
-/// Whether a run folder holds such runs.
-bool is_pairwise_run(const std::filesystem::path& run);
 
 }  // namespace sg

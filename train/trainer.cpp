@@ -45,7 +45,7 @@ class Run {
         start();  // before anything is written: a refused resume changes nothing
         lock_.emplace(request_.run);
         // Again: others may have trained there while the data were read.
-        if (!request_.resume) require_no_run(request_.run);
+        require_usable_folder(request_.run, request_.resume);
         prepare_run_folder(request_.run, config_, data_);
         grid_.emplace(make_sample_grid(device_, data_, size_, config_.samples, say_));
         metrics_file_.emplace(request_.run, iteration_);
@@ -241,7 +241,7 @@ TrainResult train(Device& device, const TrainRequest& request, const TrainObserv
                   int64_t read_every) {
     validate(request.config);
     require(read_every > 0, "train", "losses cannot be read every {} iterations", read_every);
-    if (!request.resume) require_no_run(request.run);  // before data are listed and packed
+    require_usable_folder(request.run, request.resume);  // before data are listed and packed
     return Run(device, request, observer, read_every).run();
 }
 
