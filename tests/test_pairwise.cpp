@@ -1,32 +1,22 @@
+// Which pairs there are, and who translates what.
 #include <set>
 
 #include "tests/catch.h"
+#include "tests/pairwise_run.h"
 #include "tests/temp_dir.h"
-#include "tests/tiny_run.h"
 #include "train/eval/pairwise_translator.h"
 #include "train/pairwise.h"
 
 using namespace sg;
 using sg::testing::TempDir;
+using sg::testing::three_moods;
 namespace fs = std::filesystem;
 
-namespace {
-
-TrainConfig three_moods() {
-    TrainConfig c = sg::testing::tiny_run();
-    c.data = {"synth:expressions,labels=happy+sad+neutral"};
-    c.n_critic = 1;
-    c.num_iters = 24;
-    c.num_iters_decay = 12;
-    c.log_step = 2;
-    c.baseline = "pairwise";
-    return c;
-}
-
-}  // namespace
-
 TEST_CASE("every ordered pair of classes gets its share of the iterations", "[pairwise]") {
-    const auto runs = plan_pairwise(three_moods(), "run");
+    TrainConfig config = three_moods();
+    config.sample_step = 5;
+    config.model_save_step = 13;
+    const auto runs = plan_pairwise(config, "run");
     REQUIRE(runs.size() == 6);
     std::set<std::pair<int, int>> pairs;
     for (const PairwiseRun& one : runs) {
@@ -34,6 +24,8 @@ TEST_CASE("every ordered pair of classes gets its share of the iterations", "[pa
         pairs.insert({one.from, one.to});
         CHECK(one.config.num_iters == 4);
         CHECK(effective_decay(one.config) == 2);
+        CHECK(one.config.sample_step == 1);
+        CHECK(one.config.model_save_step == 2);
         CHECK_NOTHROW(validate(one.config));
     }
     CHECK(pairs.size() == 6);
@@ -42,51 +34,64 @@ TEST_CASE("every ordered pair of classes gets its share of the iterations", "[pa
     CHECK(source.labels == std::vector<std::string>{"happy", "sad"});
 }
 
+TEST_CASE("the classes of pairs are named once, then the data are not needed", "[pairwise]") {
+    TrainConfig config = three_moods();
+    config.data = {"synth:expressions"};
+    CHECK_THROWS_WITH(plan_pairwise(config, "run"), Catch::Contains("names 0 classes"));
+    const TrainConfig named = name_classes(config);
+    CHECK(data_sources(named).front().labels ==
+          std::vector<std::string>{"angry", "contemptuous", "disgusted", "fearful", "happy",
+                                   "neutral", "sad", "surprised"});
+    CHECK(named.baseline == "pairwise");
+    config.data = {"folders:nowhere,labels=a+b"};
+    CHECK(plan_pairwise(config, "run").size() == 2);
+    CHECK_THROWS_AS(name_classes(config), Error);
+}
+
 TEST_CASE("pairs need classes, iterations, and one split for all", "[pairwise]") {
     TrainConfig config = three_moods();
     config.data = {"synth:attributes"};
-    CHECK_THROWS_WITH(plan_pairwise(config, "run"), Catch::Contains("is multi-label"));
+    CHECK_THROWS_WITH(name_classes(config), Catch::Contains("is multi-label"));
     config = three_moods();
     config.num_iters = 5;
     CHECK_THROWS_WITH(plan_pairwise(config, "run"), Catch::Contains("by the 6 pairs of 3 classes"));
     config = three_moods();
     config.data.push_back("synth:attributes");
-    CHECK_THROWS_WITH(plan_pairwise(config, "run"), Catch::Contains("2 data sets given"));
+    CHECK_THROWS_WITH(name_classes(config), Catch::Contains("2 data sets given"));
     const TempDir dir;
     for (const char* name : {"a/1.png", "a/2.png", "b/1.png", "b/2.png"})
         write_png(dir.file(name), {.height = 8, .width = 8, .pixels = std::vector<uint8_t>(192)});
     config.data = {"folders:" + dir.path()};
-    CHECK_THROWS_WITH(plan_pairwise(config, "run"), Catch::Contains("marks no held-out images"));
+    CHECK_THROWS_WITH(name_classes(config), Catch::Contains("marks no held-out images"));
 }
 
-TEST_CASE("pairwise training goes on where it was stopped", "[pairwise]") {
+TEST_CASE("classes that no folder can be named after have no pairs", "[pairwise]") {
+    for (const std::string name : {"in/out", "happy+sad", "yes, no"}) {
+        const TempDir dir;
+        for (const char* file : {"x.png", "y.png", "z.png"})
+            write_png(dir.file(file),
+                      {.height = 8, .width = 8, .pixels = std::vector<uint8_t>(192)});
+        dir.write("faces.csv",
+                  "file,class,split\nx.png,\"" + name + "\",train\ny.png,b,train\nz.png,b,test\n");
+        TrainConfig config = three_moods();
+        config.data = {"csv:" + dir.file("faces.csv")};
+        CHECK_THROWS_WITH(name_classes(config), Catch::Contains("class '" + name + "' of data"));
+    }
+}
+
+TEST_CASE("whoever reads results of pairs is told which are not finished", "[pairwise]") {
     const TempDir dir;
     const auto device = Device::cpu(1);
-    std::atomic<bool> stop = false;
-    int64_t seen = 0;
-    TrainObserver observer;
-    observer.progress = [&](int64_t iteration, const Metrics&) {
-        CHECK(iteration == seen + 1);  // counted over all pairs
-        seen = iteration;
-        stop = iteration == 10;
-    };
-    TrainRequest request{.config = three_moods(), .run = dir.file("run"), .stop = &stop};
-    const TrainResult first = train_pairwise(*device, request, observer);
-    CHECK_FALSE(first.finished);
-    CHECK(first.iteration == 10);
-    CHECK_THROWS_WITH(train_pairwise(*device, request, observer),
-                      Catch::Contains("already holds a run"));
-    stop = false;
-    request.resume = true;
-    const TrainResult rest = train_pairwise(*device, request, observer);
-    CHECK(rest.finished);
-    CHECK(rest.iteration == 24);
-    CHECK(seen == 24);
-    for (const PairwiseRun& one : plan_pairwise(request.config, request.run)) {
-        const auto checkpoint = latest_checkpoint(one.folder);
-        REQUIRE(checkpoint);
-        CHECK(read_checkpoint_info(*checkpoint).iteration == 4);
-    }
+    TrainConfig config = three_moods();
+    config.num_iters = config.num_iters_decay = 12;
+    config.model_save_step = 6;
+    const fs::path run = dir.file("run");
+    train_pairwise(*device, {.config = config, .run = run}, {});
+    CHECK(PairwiseTranslator(*device, run).notes().empty());
+    fs::remove(run / "pairs/sad-to-happy/checkpoints/iteration-00000002.safetensors");
+    const PairwiseTranslator all(*device, run);
+    CHECK(all.notes() == std::vector<std::string>{"pair sad-to-happy is at iteration 1 of 2"});
+    CHECK(all.info().iteration == 11);
 }
 
 TEST_CASE("an image goes through the generator of its own class and the target's", "[pairwise]") {
@@ -99,6 +104,8 @@ TEST_CASE("an image goes through the generator of its own class and the target's
     train_pairwise(*device, {.config = config, .run = run}, {});
     const PairwiseTranslator all(*device, run);
     CHECK(all.generators() == 6);
+    CHECK(all.notes().empty());
+    CHECK_FALSE(all.translates_to_own_labels());
     CHECK(all.info().iteration == 6);
     CHECK(all.labels().groups[0].names == std::vector<std::string>{"happy", "sad", "neutral"});
 

@@ -58,8 +58,13 @@ struct DamagedCheckpoint {
 /// `damaged`. Empty if there is none.
 std::optional<std::filesystem::path> latest_checkpoint(
     const std::filesystem::path& run, std::vector<DamagedCheckpoint>* damaged = nullptr);
-/// Whether a folder has checkpoints, readable or not, or metrics: a new run must not start there.
+/// Whether a folder holds a run per pair of classes (pairwise.h).
+bool is_pairwise_run(const std::filesystem::path& run);
+/// Whether a folder has checkpoints, readable or not, metrics or pairs: a new run must not start
+/// there.
 bool holds_a_run(const std::filesystem::path& run);
+/// Throws Error if it does.
+void require_no_run(const std::filesystem::path& run);
 /// A checkpoint file as it is, a run folder's latest. Throws Error if there is none.
 std::filesystem::path resolve_checkpoint(const std::filesystem::path& file_or_run);
 /// Removes all but the `keep` latest checkpoints.

@@ -41,10 +41,20 @@ std::optional<fs::path> latest_checkpoint(const fs::path& run,
     return std::nullopt;
 }
 
+bool is_pairwise_run(const fs::path& run) {
+    return fs::is_directory(run / "pairs");
+}
+
 bool holds_a_run(const fs::path& run) {
     std::error_code error;
     const auto bytes = fs::file_size(run / "metrics.jsonl", error);
-    return !list_checkpoints(run).empty() || (!error && bytes > 0);
+    return !list_checkpoints(run).empty() || (!error && bytes > 0) || is_pairwise_run(run);
+}
+
+void require_no_run(const fs::path& run) {
+    require(!holds_a_run(run), "train",
+            "{} already holds a run; continue it with --resume {} or choose another --out",
+            run.string(), run.string());
 }
 
 fs::path resolve_checkpoint(const fs::path& file_or_run) {

@@ -17,17 +17,21 @@ struct PairwiseRun {
     std::filesystem::path folder;  ///< RUN/pairs/FROM-to-TO
 };
 
-/// The runs for a configuration with one one-hot data set of k classes. num_iters and its decay are
-/// divided by k (k - 1). Throws Error for other data, and if the held-out images of all pairs could
-/// not be the same: files need a split of their own (test/, test=), built-in faces have one.
+/// A configuration with one one-hot data set, with all its classes named (labels=A+B): then the
+/// runs are known without the data, which this opens. Throws Error for other data, for classes
+/// after which no folder can be named, and if the held-out images of all pairs could not be the
+/// same: files need a split of their own (test/, test=), built-in faces have one.
+TrainConfig name_classes(const TrainConfig& config);
+
+/// The runs for a configuration whose k classes are named. num_iters, its decay, sample_step and
+/// model_save_step are divided by k (k - 1).
 std::vector<PairwiseRun> plan_pairwise(const TrainConfig& config, const std::filesystem::path& run);
 
 /// Trains them one after the other. Finished ones are left alone and begun ones are resumed, so a
-/// run that was stopped goes on with `resume`. The result counts the iterations of all.
+/// run that was stopped goes on with `resume`; one without a readable checkpoint starts anew.
+/// Throws Error if settings on which the result depends have changed since: finished pairs would
+/// not have them. The result counts the iterations of all.
 TrainResult train_pairwise(Device& device, const TrainRequest& request,
                            const TrainObserver& observer);
-
-/// Whether a run folder holds such runs.
-bool is_pairwise_run(const std::filesystem::path& run);
 
 }  // namespace sg

@@ -8,6 +8,15 @@ namespace sg {
 
 namespace fs = std::filesystem;
 
+void require_usable_folder(const fs::path& run, bool resume) {
+    if (!resume) require_no_run(run);
+    if (is_pairwise_run(run))
+        throw Error(
+            "resume",
+            fmt::format("{} holds pairwise training: a run per pair of classes", run.string()),
+            "leave --baseline as it was");
+}
+
 void prepare_run_folder(const fs::path& run, const TrainConfig& config, const TrainingData& data) {
     fs::create_directories(run / "samples");
     fs::create_directories(run / "checkpoints");

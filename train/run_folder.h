@@ -14,6 +14,9 @@ namespace sg {
 
 // What the trainer writes and says around the training itself.
 
+/// Throws Error if a new run would write over another one, or if the run to resume is pairwise.
+void require_usable_folder(const std::filesystem::path& run, bool resume);
+
 /// Creates the folder and writes config.toml, data.txt (summary and held-out items) and
 /// samples/columns.txt; removes what a killed save left behind.
 void prepare_run_folder(const std::filesystem::path& run, const TrainConfig& config,

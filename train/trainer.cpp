@@ -27,9 +27,6 @@ class Run {
           schedule_(data_.sets(), config_.joint_iteration, config_.n_critic),
           loss_(loss_config(config_)),
           last_g_(data_.sets()) {
-        require(request.resume || !holds_a_run(request.run), "train",
-                "{} already holds a run; continue it with --resume {} or choose another --out",
-                request.run.string(), request.run.string());
         say_(data_.report());
         data_.require_trainable(config_.batch_size);
         const PlannedRun planned{.model = model_config(config_, data_.layout()),
@@ -47,6 +44,8 @@ class Run {
     TrainResult run() {
         start();  // before anything is written: a refused resume changes nothing
         lock_.emplace(request_.run);
+        // Again: others may have trained there while the data were read.
+        require_usable_folder(request_.run, request_.resume);
         prepare_run_folder(request_.run, config_, data_);
         grid_.emplace(make_sample_grid(device_, data_, size_, config_.samples, say_));
         metrics_file_.emplace(request_.run, iteration_);
@@ -243,6 +242,7 @@ TrainResult train(Device& device, const TrainRequest& request, const TrainObserv
                   int64_t read_every) {
     validate(request.config);
     require(read_every > 0, "train", "losses cannot be read every {} iterations", read_every);
+    require_usable_folder(request.run, request.resume);  // before data are listed and packed
     return Run(device, request, observer, read_every).run();
 }
 

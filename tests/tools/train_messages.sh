@@ -60,6 +60,8 @@ expect_failure 1 "bad.toml" -- "$BIN/sg_train" --config bad.toml
 # A run folder is never overwritten; a checkpoint that does not fit says what differs.
 "$BIN/sg_train" "${TINY[@]}" --num-iters 10 --stop-after 1 --out run >/dev/null
 expect_failure 1 "already holds a run" -- "$BIN/sg_train" "${TINY[@]}" --num-iters 10 --out run
+# That is told before the data are looked at, which can take minutes.
+expect_failure 1 "already holds a run" -- "$BIN/sg_train" --data folders:not-there --out run
 expect_failure 1 "g_conv_dim is 8 in the checkpoint, 16 wanted" -- \
     "$BIN/sg_train" --resume run --g-conv-dim 16
 expect_failure 1 "label_groups" "happy" -- "$BIN/sg_train" --resume run --dataset synth-expressions
