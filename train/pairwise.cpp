@@ -12,19 +12,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Labels come from the data where the configuration does not select any.
-LabelGroup group_of(const TrainConfig& config, const DataSource& source) {
-    const auto data = std::move(open_datasets(config, {}, {}).front());
-    require(data->label_group().kind == LabelKind::one_hot, "pairwise",
-            "data set '{}' is multi-label: pairs need classes that exclude each other",
-            source.name);
-    if (source.kind != "synth" && data->fixed_test_items().empty())
-        throw Error("pairwise",
-                    fmt::format("data set '{}' marks no held-out images: every pair would hold out "
-                                "others",
-                                source.name),
-                    "put some into test/, or name a folder with test=");
-    return data->label_group();
+DataSource only_source(const TrainConfig& config) {
+    auto sources = data_sources(config);
+    require(sources.size() == 1, "pairwise", "{} data sets given, expected one", sources.size());
+    return std::move(sources.front());
 }
 
 /// Tells of a run that is one of several, `before` iterations after the first began.
@@ -42,18 +33,25 @@ TrainObserver shifted(const TrainObserver& observer, int64_t before) {
     return shifted;
 }
 
-/// A resumed run has to be one of pairs, and to keep its settings.
-void require_resumable(const TrainRequest& request) {
-    const std::string run = request.run.string();
-    if (!is_pairwise_run(request.run))
-        throw Error("pairwise", fmt::format("{} holds no pairwise training to resume", run),
+/// A run folder is for pairs or for something else.
+void require_folder_for_pairs(const TrainRequest& request) {
+    if (!request.resume) require_no_run(request.run);
+    if (request.resume && !is_pairwise_run(request.run))
+        throw Error("pairwise",
+                    fmt::format("{} holds no pairwise training to resume", request.run.string()),
                     "leave --baseline as it was, or begin one with another --out");
+}
+
+/// A resumed run keeps its settings. `config` names its classes.
+void require_same_settings(const fs::path& run, const TrainConfig& config) {
     TrainConfig before;
-    apply_toml_file(before, (request.run / "config.toml").string());
-    const std::string changes = describe_changes(to_json(before), to_json(request.config));
+    apply_toml_file(before, (run / "config.toml").string());
+    before.data = {to_string(only_source(before))};
+    const std::string changes = describe_changes(to_json(before), to_json(config));
     if (!changes.empty())
         throw Error("pairwise",
-                    fmt::format("settings of {} cannot change between its pairs: {}", run, changes),
+                    fmt::format("settings of {} cannot change between its pairs: {}", run.string(),
+                                changes),
                     "resume with the settings it was begun with, or choose another --out");
 }
 
@@ -76,20 +74,43 @@ void prepare_pair(const fs::path& folder, bool resumable,
 
 }  // namespace
 
+TrainConfig name_classes(const TrainConfig& config) {
+    DataSource source = only_source(config);
+    const auto data = std::move(open_datasets(config, {}, {}).front());
+    require(data->label_group().kind == LabelKind::one_hot, "pairwise",
+            "data set '{}' is multi-label: pairs need classes that exclude each other",
+            source.name);
+    if (source.kind != "synth" && data->fixed_test_items().empty())
+        throw Error("pairwise",
+                    fmt::format("data set '{}' marks no held-out images: every pair would hold out "
+                                "others",
+                                source.name),
+                    "put some into test/, or name a folder with test=");
+    source.labels = data->label_group().names;
+    for (const std::string& name : source.labels)
+        require(name.find_first_of("/+,") == std::string::npos, "pairwise",
+                "class '{}' of data set '{}' has '/', '+' or ',' in its name: neither a pair's "
+                "folder nor labels=A+B can hold it",
+                name, source.name);
+    TrainConfig named = config;
+    named.data = {to_string(source)};
+    return named;
+}
+
 std::vector<PairwiseRun> plan_pairwise(const TrainConfig& config, const fs::path& run) {
-    const auto sources = data_sources(config);
-    require(sources.size() == 1, "pairwise", "{} data sets given, expected one", sources.size());
-    const LabelGroup group = group_of(config, sources.front());
-    const int k = group.dim(), pairs = k * (k - 1);
-    require(k >= 2 && config.num_iters >= pairs, "pairwise",
+    const DataSource whole = only_source(config);
+    const int k = int(whole.labels.size()), pairs = k * (k - 1);
+    require(k >= 2, "pairwise", "data set '{}' names {} classes (labels=A+B), expected at least 2",
+            whole.name, k);
+    require(config.num_iters >= pairs, "pairwise",
             "{} iterations cannot be shared by the {} pairs of {} classes", config.num_iters, pairs,
             k);
     std::vector<PairwiseRun> runs;
     for (int from = 0; from < k; ++from)
         for (int to = 0; to < k; ++to) {
             if (from == to) continue;
-            const std::string &a = group.names[from], &b = group.names[to];
-            DataSource source = sources.front();
+            const std::string &a = whole.labels[from], &b = whole.labels[to];
+            DataSource source = whole;
             source.labels = {a, b};
             PairwiseRun one{.from = from, .to = to, .config = config, .folder = {}};
             one.config.data = {to_string(source)};
@@ -108,14 +129,13 @@ std::vector<PairwiseRun> plan_pairwise(const TrainConfig& config, const fs::path
 TrainResult train_pairwise(Device& device, const TrainRequest& request,
                            const TrainObserver& observer) {
     require(request.stop_after == 0, "pairwise", "stop-after does not apply to pairwise training");
-    const auto require_startable = [&] {
-        request.resume ? require_resumable(request) : require_no_run(request.run);
-    };
-    require_startable();  // before data are listed
-    const auto runs = plan_pairwise(request.config, request.run);
+    require_folder_for_pairs(request);  // before data are listed
+    const TrainConfig config = name_classes(request.config);
+    const auto runs = plan_pairwise(config, request.run);
     const FolderLock lock(request.run);
-    require_startable();  // nobody else can change that now
-    write_file_atomically(request.run / "config.toml", to_toml(request.config));
+    require_folder_for_pairs(request);  // nobody else can change that now
+    if (request.resume) require_same_settings(request.run, config);
+    write_file_atomically(request.run / "config.toml", to_toml(config));
     fs::create_directories(request.run / "pairs");  // from here on it can be resumed
     TrainResult all;
     for (size_t i = 0; i < runs.size(); ++i) {

@@ -17,10 +17,14 @@ struct PairwiseRun {
     std::filesystem::path folder;  ///< RUN/pairs/FROM-to-TO
 };
 
-/// The runs for a configuration with one one-hot data set of k classes. num_iters, its decay,
-/// sample_step and model_save_step are divided by k (k - 1). Throws Error for other data, and if
-/// the held-out images of all pairs could not be the same: files need a split of their own (test/,
-/// test=), built-in faces have one.
+/// A configuration with one one-hot data set, with all its classes named (labels=A+B): then the
+/// runs are known without the data, which this opens. Throws Error for other data, for classes
+/// after which no folder can be named, and if the held-out images of all pairs could not be the
+/// same: files need a split of their own (test/, test=), built-in faces have one.
+TrainConfig name_classes(const TrainConfig& config);
+
+/// The runs for a configuration whose k classes are named. num_iters, its decay, sample_step and
+/// model_save_step are divided by k (k - 1).
 std::vector<PairwiseRun> plan_pairwise(const TrainConfig& config, const std::filesystem::path& run);
 
 /// Trains them one after the other. Finished ones are left alone and begun ones are resumed, so a

@@ -105,6 +105,17 @@ grep -q 'mask' table.txt || fail "no word on masks: $(cat table.txt)"
 grep -q '2 generators' table.txt || fail "pairs were not evaluated: $(cat table.txt)"
 [ -s pairs/eval.json ] || fail "no report of the pairs"
 
+# Pairs are judged on other data although their own are gone, and a pair that is not finished is named.
+"$BIN/sg_data" synth --out moods --format folders --count 80 --image-size 32 >/dev/null
+rm -r moods/*/{angry,contemptuous,disgusted,fearful,neutral,surprised}
+"$BIN/sg_train" "${TINY[@]}" --num-iters 4 --num-iters-decay 2 --model-save-step 2 \
+    --baseline pairwise --data folders:moods --out moody >/dev/null
+mv moods others
+rm moody/pairs/sad-to-happy/checkpoints/iteration-00000002.safetensors
+"$BIN/sg_eval" --checkpoint moody --data folders:others --classifier-iterations 2 --quiet >table.txt
+grep -qxF 'note: pair sad-to-happy is at iteration 1 of 2' table.txt ||
+    fail "an unfinished pair is passed over: $(cat table.txt)"
+
 before=$(find run odd -type f -newer table.txt)
 expect_failure 1 "the data has the labels [multi_label: Black_Hair" "the checkpoint [one_hot: angry" \
     -- eval_run --data synth:attributes

@@ -8,7 +8,6 @@
 #include "train/eval/html_report.h"
 #include "train/eval/measure_mask.h"
 #include "train/eval/pairwise_translator.h"
-#include "train/pairwise.h"
 
 namespace sg {
 
@@ -34,10 +33,6 @@ fs::path checked(const EvalRequest& request) {
                                                : resolve_checkpoint(request.checkpoint);
 }
 
-CheckpointInfo info_of(const fs::path& path) {
-    return is_pairwise_run(path) ? pairwise_info(path) : read_checkpoint_info(path);
-}
-
 std::unique_ptr<ImageTranslator> open_translator(Device& device, const fs::path& path) {
     if (is_pairwise_run(path)) return std::make_unique<PairwiseTranslator>(device, path);
     return std::make_unique<StarGanTranslator>(device, path);
@@ -58,9 +53,10 @@ class Evaluation {
           observer_(observer),
           checkpoint_(checked(request)),
           folder_(folder_of(checkpoint_)),
-          sets_(open_eval_data(info_of(checkpoint_), request.data, request.count, request.cache,
+          translator_(open_translator(device, checkpoint_)),
+          sets_(open_eval_data(translator_->info(), request.data, request.count, request.cache,
                                [this](const std::string& line) { say(line); })),
-          translator_(open_translator(device, checkpoint_)) {
+          notes_(translator_->notes()) {
         const CheckpointInfo& info = translator_->info();
         size_ = {info.model.height, info.model.width};
         report_.checkpoint = checkpoint_.string();
@@ -168,13 +164,13 @@ class Evaluation {
     const EvalRequest& request_;
     const EvalObserver& observer_;
     fs::path checkpoint_, folder_;
-    std::vector<EvalSet> sets_;
     std::unique_ptr<ImageTranslator> translator_;
+    std::vector<EvalSet> sets_;
+    std::vector<std::string> notes_;
     ImageSize size_;
     std::vector<TrainedClassifier> judges_;
     EvalReport report_;
     std::vector<GroupPictures> pictures_;
-    std::vector<std::string> notes_;
 };
 
 }  // namespace

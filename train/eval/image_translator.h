@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "model/stargan.h"
 #include "train/checkpoint.h"
@@ -21,6 +23,8 @@ class ImageTranslator {
     /// Of all generators that translating needs.
     virtual int64_t parameters() const = 0;
     virtual int generators() const { return 1; }
+    /// What a reader of its results has to know, one sentence each.
+    virtual std::vector<std::string> notes() const { return {}; }
     /// images [N,H,W,3] in [-1, 1] -> the same shape on the same device. `own` says what the images
     /// show, `target` what the results should; StarGAN needs the target alone.
     virtual Tensor translate(const Tensor& images, std::span<const float> own,

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "train/config.h"
-#include "train/open_dataset.h"
 #include "train/pairwise.h"
 
 namespace sg {
@@ -12,6 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// The configuration of a run, whose classes are named.
 TrainConfig config_of(const fs::path& run) {
     TrainConfig config;
     apply_toml_file(config, (run / "config.toml").string());
@@ -24,28 +24,25 @@ int class_of(std::span<const float> labels) {
 
 }  // namespace
 
-CheckpointInfo pairwise_info(const fs::path& run) {
+PairwiseTranslator::PairwiseTranslator(Device& device, const fs::path& run) {
     const TrainConfig config = config_of(run);
-    CheckpointInfo whole;
     for (const PairwiseRun& one : plan_pairwise(config, run)) {
-        const CheckpointInfo info = read_checkpoint_info(resolve_checkpoint(one.folder));
-        if (whole.iteration == 0) whole.model = info.model;
-        whole.iteration += info.iteration;
-        whole.g_updates += info.g_updates;
-        whole.d_updates += info.d_updates;
-        whole.crop_sizes = info.crop_sizes;
+        auto pair = std::make_unique<StarGanTranslator>(device, resolve_checkpoint(one.folder));
+        const CheckpointInfo& info = pair->info();
+        if (pairs_.empty()) info_.model = info.model;
+        info_.iteration += info.iteration;
+        info_.g_updates += info.g_updates;
+        info_.d_updates += info.d_updates;
+        info_.crop_sizes = info.crop_sizes;
+        if (info.iteration < one.config.num_iters)
+            notes_.push_back(fmt::format("pair {} is at iteration {} of {}",
+                                         one.folder.filename().string(), info.iteration,
+                                         one.config.num_iters));
+        pairs_[{one.from, one.to}] = std::move(pair);
     }
-    whole.model.labels.groups = {open_datasets(config, {}, {}).front()->label_group()};
-    whole.seed = uint64_t(config.seed);
-    whole.settings = to_json(config);
-    return whole;
-}
-
-PairwiseTranslator::PairwiseTranslator(Device& device, const fs::path& run)
-    : info_(pairwise_info(run)) {
-    for (const PairwiseRun& one : plan_pairwise(config_of(run), run))
-        pairs_[{one.from, one.to}] =
-            std::make_unique<StarGanTranslator>(device, resolve_checkpoint(one.folder));
+    info_.model.labels.groups.front().names = data_sources(config).front().labels;
+    info_.seed = uint64_t(config.seed);
+    info_.settings = to_json(config);
 }
 
 int64_t PairwiseTranslator::parameters() const {
