@@ -77,6 +77,13 @@ class Waves : public FakeTranslator {
     }
 };
 
+/// The same without a generator for labels that an image already has.
+class WavesOverOthers : public Waves {
+  public:
+    using Waves::Waves;
+    bool translates_to_own_labels() const override { return false; }
+};
+
 /// A classifier that anybody can compute: features are the means of ten stripes of the values,
 /// logit k is feature k + 1 minus feature k.
 inline std::vector<float> stripes(std::span<const float> image) {

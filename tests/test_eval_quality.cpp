@@ -6,6 +6,22 @@ using namespace sg;
 using namespace sg::testing;
 using Catch::Detail::Approx;
 
+namespace {
+
+MaskTest expressions_on_attributes(const Setup& s, const ImageTranslator& translator) {
+    return {.translator = translator,
+            .from = 0,
+            .to = 1,
+            .data = s.faces.attributes,
+            .expressions = &s.faces.expressions,
+            .items = {2, 3, 5, 7, 11},
+            .size = kFaceSize,
+            .judge = stripe_judge(8),
+            .slice = 3};
+}
+
+}  // namespace
+
 TEST_CASE("differences between targets are those of every pair") {
     Setup s;
     const Waves waves(s.faces.alone);
@@ -93,22 +109,32 @@ TEST_CASE("drawing the truth has no error and an infinite PSNR") {
     CHECK(find_trouble(report).empty());
 }
 
+TEST_CASE("without a translation to a face's own labels there is no share of the true change") {
+    Setup s;
+    for (const bool own : {true, false}) {
+        const Waves waves(s.faces.both);
+        const WavesOverOthers over_others(s.faces.both);
+        const ImageTranslator& translator = own ? waves : over_others;
+        EvalReport report;
+        report.groups.push_back(s.measure(translator, 0).report);
+        report.masks.push_back(
+            measure_mask(*s.device, expressions_on_attributes(s, translator), {}, s.notes));
+        CHECK(report.groups[0].overall.truth->translated.mean() > 0);
+        CHECK(std::isnan(report.groups[0].overall.truth->change.value()) != own);
+        CHECK(std::isnan(report.masks[0].overall.change_right.value()) != own);
+        CHECK(std::isnan(report.masks[0].overall.change_wrong.value()) != own);
+        const bool null = to_json(report).find("\"change\": null") != std::string::npos;
+        CHECK(null != own);
+    }
+}
+
 TEST_CASE("the mask test tells who heeds the mask") {
     Setup s;
     INFO("seed " << s.faces.seed);
     const auto measure = [&](const ImageTranslator& translator) {
         EvalReport report;
-        report.masks.push_back(measure_mask(*s.device,
-                                            {.translator = translator,
-                                             .from = 0,
-                                             .to = 1,
-                                             .data = s.faces.attributes,
-                                             .expressions = &s.faces.expressions,
-                                             .items = {2, 3, 5, 7, 11},
-                                             .size = kFaceSize,
-                                             .judge = stripe_judge(8),
-                                             .slice = 3},
-                                            {}, s.notes));
+        report.masks.push_back(
+            measure_mask(*s.device, expressions_on_attributes(s, translator), {}, s.notes));
         return report;
     };
     const EvalReport heeding = measure(Oracle(s.faces, s.faces.both, 0, true));

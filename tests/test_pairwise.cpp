@@ -105,6 +105,7 @@ TEST_CASE("an image goes through the generator of its own class and the target's
     const PairwiseTranslator all(*device, run);
     CHECK(all.generators() == 6);
     CHECK(all.notes().empty());
+    CHECK_FALSE(all.translates_to_own_labels());
     CHECK(all.info().iteration == 6);
     CHECK(all.labels().groups[0].names == std::vector<std::string>{"happy", "sad", "neutral"});
 

@@ -23,6 +23,9 @@ class ImageTranslator {
     /// Of all generators that translating needs.
     virtual int64_t parameters() const = 0;
     virtual int generators() const { return 1; }
+    /// Whether labels that an image already has are translated to like any others, by a generator
+    /// with its blur. If such an image stays as it is, it is nothing to tell a change from.
+    virtual bool translates_to_own_labels() const { return true; }
     /// What a reader of its results has to know, one sentence each.
     virtual std::vector<std::string> notes() const { return {}; }
     /// images [N,H,W,3] in [-1, 1] -> the same shape on the same device. `own` says what the images

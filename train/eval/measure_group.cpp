@@ -63,7 +63,8 @@ class GroupMeter {
                         .judged = {},
                         .unchanged = {}};
         if (seen.in.count() == 0) return;
-        if (dynamic_cast<const SynthDataset*>(&test_.data)) {
+        if (dynamic_cast<const SynthDataset*>(&test_.data) &&
+            test_.translator.translates_to_own_labels()) {
             const auto own = full_labels(test_.translator.labels(), test_.group, seen.in.labels);
             const Tensor same = test_.translator.translate(seen.in.images, own, own);
             seen.unchanged = picture_bytes(same.to_host_f32());

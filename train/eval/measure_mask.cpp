@@ -158,7 +158,7 @@ class MaskMeter {
         score.right.add(where_changed(made(right, label), input, goal), there);
         score.wrong.add(where_changed(made(wrong, label), input, goal), there);
         const int own = own_label(test_, group().dim(), in.items[size_t(n)]);
-        if (own < 0) return;
+        if (own < 0 || !test_.translator.translates_to_own_labels()) return;
         score.change_right.add(made(right, own), made(right, label), input, goal);
         score.change_wrong.add(made(wrong, own), made(wrong, label), input, goal);
     }

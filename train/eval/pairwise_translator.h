@@ -18,6 +18,7 @@ class PairwiseTranslator : public ImageTranslator {
     const CheckpointInfo& info() const override { return info_; }
     int64_t parameters() const override;
     int generators() const override { return int(pairs_.size()); }
+    bool translates_to_own_labels() const override { return false; }
     /// Names the pairs whose training is not finished.
     std::vector<std::string> notes() const override { return notes_; }
     Tensor translate(const Tensor& images, std::span<const float> own,

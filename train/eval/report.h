@@ -18,7 +18,7 @@ namespace sg {
 struct TruthScore {
     int64_t faces = 0;
     PixelError translated, copy;  ///< against the true picture: the translation, the input
-    ChangeShare change;
+    ChangeShare change;           ///< of nothing if no generator translates to own labels
 };
 
 /// What a classifier says about translations.

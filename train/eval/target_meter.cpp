@@ -66,8 +66,9 @@ void TargetMeter::add(const SeenImages& seen, const SeenTranslations& made) {
             error.add(row_of(made.pixels, n, size), row_of(made.truth, n, size));
             truth_.translated.add(error);
             truth_.copy.add(row_of(seen.in.pixels, n, size), row_of(made.truth, n, size));
-            truth_.change.add(row_of(seen.unchanged, n, size), row_of(made.pixels, n, size),
-                              row_of(seen.in.pixels, n, size), row_of(made.truth, n, size));
+            if (!seen.unchanged.empty())
+                truth_.change.add(row_of(seen.unchanged, n, size), row_of(made.pixels, n, size),
+                                  row_of(seen.in.pixels, n, size), row_of(made.truth, n, size));
             ++truth_.faces;
             score = error.mean();
         }

@@ -9,7 +9,7 @@ namespace sg {
 struct SeenImages {
     HeldOutImages in;
     Judged judged;
-    std::vector<uint8_t> unchanged;  ///< translated to their own labels; empty without truth
+    std::vector<uint8_t> unchanged;  ///< translated to their own labels, or empty
 };
 
 /// Their translations to one target.
