@@ -59,7 +59,8 @@ class Experiments:
         self.bin = pathlib.Path(arguments.build) / "bin"
         self.out = pathlib.Path(arguments.out)
         self.iterations = arguments.iterations
-        self.common = ["--precision", arguments.precision, "--threads", str(arguments.threads)]
+        self.threads = ["--threads", str(arguments.threads)]
+        self.common = ["--precision", arguments.precision, *self.threads]
         self.out.mkdir(parents=True, exist_ok=True)
 
     def call(self, program, *arguments):
@@ -126,7 +127,7 @@ class Experiments:
         kept.mkdir(exist_ok=True)
         for file in kept.glob("*.safetensors"):
             shutil.copy(file, run)
-        if self.call("sg_eval", "--checkpoint", run, "--count", 256)[0] != 0:
+        if self.call("sg_eval", "--checkpoint", run, "--count", 256, *self.threads)[0] != 0:
             sys.exit(f"results: {name} was not evaluated")
         for file in run.glob("classifier-*.safetensors"):
             shutil.copy(file, kept)
