@@ -34,7 +34,7 @@ std::vector<int64_t> decodable_items(const Dataset& data, const std::vector<int6
 
 /// Loads the latest readable checkpoint of a run into the model, and puts damaged ones out of the
 /// way of those to come. Throws Error if there is none, or if other images are held out than when
-/// it was written: some of them would have trained.
+/// it was written: some of them may have trained.
 struct Resumed {
     std::filesystem::path checkpoint;
     CheckpointInfo info;

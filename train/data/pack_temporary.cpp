@@ -18,8 +18,8 @@ namespace fs = std::filesystem;
 constexpr const char* kMark = ".sgpack.part-";
 
 bool lies_at(const fs::path& path, int descriptor) {
-    struct stat there {
-    }, ours{};
+    struct stat there {};
+    struct stat ours {};
     return ::stat(path.c_str(), &there) == 0 && ::fstat(descriptor, &ours) == 0 &&
            there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
 }

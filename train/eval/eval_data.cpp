@@ -51,7 +51,7 @@ void add_doubts(const CheckpointInfo& info, bool other_data, std::vector<EvalSet
                         other_data ? "not the images that the training held out; they are unseen "
                                      "only if it did not train on them"
                                    : "other images are held out now than in the training, which "
-                                     "has seen some of them: the data has changed since");
+                                     "may have seen some of them: the data has changed since");
     }
 }
 
