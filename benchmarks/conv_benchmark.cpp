@@ -25,7 +25,8 @@ const char* default_shape(const std::string& device) {
 std::span<const LadderVersion> versions(const std::string& kernel, bool cpu) {
     static constexpr LadderVersion cpu_ladder[] = {
         {1, "loops", "the formula, rows over threads"},
-        {2, "oneDNN", "the library's kernels for this processor"}};
+        {2, "matrix", "rows of pixels gathered, times panels of weights, sums in registers"},
+        {3, "library", "oneDNN's kernels for this processor, where the build has it"}};
     if (cpu) return cpu_ladder;
     return conv_ladder(pass_of(kernel));
 }
@@ -133,6 +134,7 @@ class ConvCase : public KernelCase {
                                             .x = x_.data(),
                                             .w = w_.data(),
                                             .y = out_.data(),
+                                            .own_kernel = cpu && version == 2,
                                             .workspace = workspace_.data(),
                                             .workspace_size = workspace_size_};
         if constexpr (!cpu)
@@ -147,6 +149,7 @@ class ConvCase : public KernelCase {
                                           .grad_y = grad_y_.data(),
                                           .w = w_.data(),
                                           .grad_x = out_.data(),
+                                          .own_kernel = cpu && version == 2,
                                           .workspace = workspace_.data(),
                                           .workspace_size = workspace_size_};
         if constexpr (!cpu)
@@ -161,6 +164,7 @@ class ConvCase : public KernelCase {
                                     .x = x_.data(),
                                     .grad_y = grad_y_.data(),
                                     .grad_w = grad_w_.data(),
+                                    .own_kernel = cpu && version == 2,
                                     .workspace = workspace_.data(),
                                     .workspace_size = workspace_size_};
         if constexpr (!cpu)

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "engine/processor.h"
+#include "kernels/common/processor.h"
 #include "train/batch.h"
 #include "train/open_dataset.h"
 #include "train/resident.h"

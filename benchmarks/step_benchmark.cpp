@@ -6,8 +6,8 @@
 #include <chrono>
 #include <cmath>
 
-#include "engine/processor.h"
 #include "kernels/common/philox.h"
+#include "kernels/common/processor.h"
 #include "train/memory_plan.h"
 
 namespace sg {

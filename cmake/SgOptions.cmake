@@ -2,6 +2,7 @@
 
 option(SG_TESTS "Build the tests" ON)
 option(SG_NATIVE "Use every instruction of the machine that compiles (not portable)" ON)
+option(SG_ONEDNN "Convolve on the processor by oneDNN; OFF: by our own loops, which are slower" ON)
 option(SG_WERROR "Treat warnings as errors" ON)
 set(SG_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")
 set(SG_CUDA AUTO CACHE STRING "Kernels for GPUs: AUTO (if a CUDA toolkit is found), ON or OFF")

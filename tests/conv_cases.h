@@ -61,6 +61,7 @@ template <class T>
 struct Operands {
     std::vector<T> x, grad_y;
     std::vector<acc_t<T>> w, bias;
+    bool own_kernel = false;  ///< on the CPU, by our own loops although there is a library
 
     explicit Operands(const ConvShape& s, uint64_t seed = 7)
         : x(to<T>(uniform(s.x_size(), seed))),
@@ -80,7 +81,8 @@ std::vector<double> forward(CpuContext& context, const ConvShape& s, const Opera
                                          .w = o.w.data(),
                                          .epilogue = {.bias = bias ? o.bias.data() : nullptr},
                                          .y = y,
-                                         .weight_version = version});
+                                         .weight_version = version,
+                                         .own_kernel = o.own_kernel});
     return y.get();
 }
 template <class Out, class T>
@@ -91,15 +93,18 @@ std::vector<double> dgrad(CpuContext& context, const ConvShape& s, const Operand
                                               .grad_y = o.grad_y.data(),
                                               .w = o.w.data(),
                                               .grad_x = grad_x,
-                                              .weight_version = version});
+                                              .weight_version = version,
+                                              .own_kernel = o.own_kernel});
     return grad_x.get();
 }
 template <class T>
 std::vector<double> wgrad(CpuContext& context, const ConvShape& s, const Operands<T>& o) {
     Output<acc_t<T>> grad_w(s.w_size());
-    conv_wgrad(
-        context,
-        ConvWgradArgs<T>{.shape = s, .x = o.x.data(), .grad_y = o.grad_y.data(), .grad_w = grad_w});
+    conv_wgrad(context, ConvWgradArgs<T>{.shape = s,
+                                         .x = o.x.data(),
+                                         .grad_y = o.grad_y.data(),
+                                         .grad_w = grad_w,
+                                         .own_kernel = o.own_kernel});
     return grad_w.get();
 }
 

@@ -1,7 +1,7 @@
 #include <omp.h>
 
 #include "engine/device.h"
-#include "engine/processor.h"
+#include "kernels/common/processor.h"
 #include "tests/conv_cases.h"
 
 using namespace sg;
@@ -19,9 +19,10 @@ void check_passes(CpuContext& context, const ConvShape& s, const Operands<T>& o,
 }
 
 template <class T>
-void check_shape(CpuContext& context, const ConvShape& s) {
+void check_shape(CpuContext& context, const ConvShape& s, bool own_kernel = false) {
     using A = acc_t<T>;
-    const Operands<T> o(s);
+    Operands<T> o(s);
+    o.own_kernel = own_kernel;
     // Weights are rounded to T inside; the bias is not.
     const ConvReference plain(s, to_double(o.x), rounded<T>(to_double(o.w)), to_double(o.grad_y));
     ConvReference biased = plain;
@@ -40,8 +41,10 @@ bool bf16_runs() {
 /// All three passes of `s` on `threads` threads, each in a context of its own and wgrad first: no
 /// pass may rely on settings that another leaves behind. f64 holds every value exactly.
 template <class T>
-std::vector<std::vector<double>> all_passes(const ConvShape& s, int threads) {
-    const Operands<T> o(s);
+std::vector<std::vector<double>> all_passes(const ConvShape& s, int threads,
+                                            bool own_kernel = false) {
+    Operands<T> o(s);
+    o.own_kernel = own_kernel;
     CpuContext first(threads), second(threads), third(threads);
     auto grad_w = wgrad(first, s, o);
     return {std::move(grad_w), forward<T>(second, s, o, true), dgrad<T>(third, s, o)};
@@ -70,6 +73,22 @@ TEST_CASE("convolution equals the textbook loops", "[conv]") {
     }
 }
 
+TEST_CASE("convolution by our own loops equals the textbook's", "[conv][matrix]") {
+    CpuContext context(2);
+    std::vector<ConvShape> shapes = kLayers;
+    for (const ConvShape& s : {kShared, kUnshared, kOdd}) shapes.push_back(s);
+    for (uint32_t i = 0; i < 150; ++i) shapes.push_back(sample(1000 + i));
+    // More than one block of pixels, depth and columns; strides beyond the window and the image.
+    shapes.push_back({.N = 3, .H = 11, .W = 9, .C = 130, .K = 300, .R = 3, .S = 3, .pad = 1});
+    shapes.push_back({.N = 2, .H = 9, .W = 10, .C = 3, .K = 5, .R = 2, .S = 1, .stride = 4});
+    shapes.push_back({.N = 2, .H = 2, .W = 3, .C = 3, .K = 5, .R = 2, .S = 2, .stride = 5});
+    for (const ConvShape& s : shapes) {
+        INFO(to_string(s));
+        check_shape<float>(context, s, true);
+        check_shape<bf16>(context, s, true);
+    }
+}
+
 TEST_CASE("the three passes of convolution are each other's adjoints", "[conv]") {
     const ConvShape s{
         .N = 2, .H = 9, .W = 7, .C = 5, .K = 6, .R = 4, .S = 3, .stride = 2, .pad = 1};
@@ -87,10 +106,12 @@ TEST_CASE("the three passes of convolution are each other's adjoints", "[conv]")
 }
 
 TEST_CASE("weights are laid out again when their version changes", "[conv]") {
+    const bool own_kernel = GENERATE(false, true);
     const ConvShape s{
         .N = 1, .H = 6, .W = 6, .C = 16, .K = 16, .R = 3, .S = 3, .stride = 1, .pad = 1};
     CpuContext context(1);
     Operands<float> o(s);
+    o.own_kernel = own_kernel;
     const auto y = [&](uint64_t version) { return forward<float>(context, s, o, false, version); };
     const auto grad_x = [&](uint64_t version) { return dgrad<float>(context, s, o, version); };
     const auto y1 = y(1), gx1 = grad_x(1);
@@ -118,8 +139,11 @@ TEST_CASE("convolution gives the same bits on any number of threads", "[conv]") 
     const bool bf16_too = bf16_runs();
     for (const ConvShape& s : kThreadShapes) {
         INFO(to_string(s));
-        const auto f32 = all_passes<float>(s, 1);
-        for (int threads : {2, 3, 5}) CHECK(all_passes<float>(s, threads) == f32);
+        const auto f32 = all_passes<float>(s, 1), own = all_passes<float>(s, 1, true);
+        for (int threads : {2, 3, 5}) {
+            CHECK(all_passes<float>(s, threads) == f32);
+            CHECK(all_passes<float>(s, threads, true) == own);
+        }
         if (!bf16_too) continue;
         const auto half = all_passes<bf16>(s, 1);
         for (int threads : {2, 3, 5}) CHECK(all_passes<bf16>(s, threads) == half);

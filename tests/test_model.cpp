@@ -1,6 +1,6 @@
 #include <map>
 
-#include "engine/processor.h"
+#include "kernels/common/processor.h"
 #include "tests/model_cases.h"
 
 using namespace sg;

@@ -1,6 +1,6 @@
 #include <nlohmann/json.hpp>
 
-#include "engine/processor.h"
+#include "kernels/common/processor.h"
 #include "tests/model_cases.h"
 #include "tests/temp_dir.h"
 #include "train/checkpoint.h"

@@ -1,4 +1,4 @@
-#include "engine/processor.h"
+#include "kernels/common/processor.h"
 #include "tests/model_cases.h"
 
 using namespace sg;

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "engine/ops.h"
-#include "engine/processor.h"
+#include "kernels/common/processor.h"
 #include "tests/model_cases.h"
 #include "train/memory_plan.h"
 #include "train/parity_rules.h"

@@ -1,7 +1,6 @@
 #include <CLI/CLI.hpp>
-#include <dnnl.hpp>
 
-#include "engine/processor.h"
+#include "kernels/common/processor.h"
 #include "tools/tool.h"
 #include "train/checkpoint.h"
 #ifdef SG_CUDA_ENABLED
@@ -43,8 +42,7 @@ void print_cuda() {
 
 void print_build() {
     fmt::print("stargan.cu {} ({}, C++{})\n", SG_VERSION, __VERSION__, __cplusplus / 100 % 100);
-    const dnnl_version_t* onednn = dnnl::version();
-    fmt::print("oneDNN     {}.{}.{}\n", onednn->major, onednn->minor, onednn->patch);
+    fmt::print("CPU        convolves by {}\n", sg::convolution_library());
     print_cuda();
 }
 

@@ -7,8 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "engine/processor.h"
 #include "kernels/common/error.h"
+#include "kernels/common/processor.h"
 
 namespace sg::tools {
 

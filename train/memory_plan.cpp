@@ -6,7 +6,7 @@
 
 #include <fmt/ranges.h>
 
-#include "engine/processor.h"
+#include "kernels/common/processor.h"
 #include "model/reference_step.h"
 #include "train/step_log.h"
 

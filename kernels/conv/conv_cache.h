@@ -1,68 +1,75 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <tuple>
 #include <vector>
 
-#include <dnnl.hpp>
-
-#include "kernels/conv/conv.h"
+#include "kernels/conv/conv_shape.h"
 
 namespace sg {
 
-/// A oneDNN convolution built for one shape, with the memory layouts it chose.
-struct ConvPrimitive {
-    dnnl::primitive primitive;
-    dnnl::memory::desc weights;  ///< layout the primitive wants (blocked, converted)
-    dnnl::memory::desc x, y;     ///< plain NHWC
-    dnnl::memory::desc scratchpad;
-};
+class OnednnCache;
 
-/// Building a oneDNN primitive costs about a millisecond (it generates code), laying weights out
-/// about as much as a small convolution. Both are done once and kept here.
+/// What the CPU's convolution keeps between calls: weights laid out for the processor, memory for
+/// partial results, oneDNN's primitives.
 class ConvCache {
   public:
     ConvCache();
-
-    dnnl::engine& engine() { return engine_; }
-    dnnl::stream& stream() { return stream_; }
-
-    /// `threads` is the number of threads the primitive will run on (part of the key).
-    const ConvPrimitive& primitive(ConvPass pass, const ConvShape& shape,
-                                   dnnl::memory::data_type in, dnnl::memory::data_type out,
-                                   bool bias, int threads);
-
-    /// `w` (f32, KRSC) in the layout of `primitive`. Reordered again when `version` differs from
-    /// the one remembered for (w, primitive), always if version is 0.
-    dnnl::memory weights(const ConvPrimitive& primitive, const ConvShape& shape, const float* w,
-                         uint64_t version);
+    ~ConvCache();
 
     /// Scratch bytes for partial results; grows, never shrinks. Valid until the next call.
     void* workspace(size_t bytes);
-    /// The primitive's own scratchpad, private to slot `slot` of a parallel region.
-    dnnl::memory scratchpad(const ConvPrimitive& primitive, int slot);
-    /// Must be called before a parallel region that uses slots 0 .. count-1.
-    void reserve_scratchpads(const ConvPrimitive& primitive, int count);
+
+    /// Whose weights are laid out for what.
+    struct PanelKey {
+        ConvPass pass;
+        ConvShape shape;
+        bool bf16;
+        const float* w;
+    };
+    /// What lay_out(memory) makes of w for the matrix form of a pass. Laid out again when `version`
+    /// differs from the one remembered for the key, always if it is 0. Valid until the next call.
+    template <class LayOut>
+    const float* panels(const PanelKey& key, uint64_t version, const LayOut& lay_out) {
+        Panels& entry = panels_[ordered(key, version != 0)];
+        if (!version || entry.version != version) lay_out(entry.memory);
+        entry.version = version;
+        return entry.memory.data();
+    }
+
+    /// Made at the first call; only in a build with oneDNN.
+    OnednnCache& onednn();
 
   private:
-    using ShapeKey = std::tuple<int, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
-                                int64_t, int64_t, int, int, bool, int>;
-    struct LaidOut {
+    using OrderedKey = std::tuple<const float*, int, bool, int64_t, int64_t, int64_t, int64_t,
+                                  int64_t, int64_t, int64_t, int64_t>;
+    struct Panels {
         uint64_t version = 0;
-        dnnl::memory memory;
+        std::vector<float> memory;
     };
+    /// All that a layout depends on; weights without a version are not remembered by address.
+    static OrderedKey ordered(const PanelKey& key, bool has_version) {
+        const ConvShape& s = key.shape;
+        return {has_version ? key.w : nullptr,
+                int(key.pass),
+                key.bf16,
+                s.K,
+                s.C,
+                s.R,
+                s.S,
+                s.stride,
+                s.pad,
+                std::min(s.H, s.stride),
+                std::min(s.W, s.stride)};
+    }
 
-    dnnl::engine engine_;
-    dnnl::stream stream_;
-    std::map<ShapeKey, std::unique_ptr<ConvPrimitive>> primitives_;
-    std::map<std::pair<const float*, const ConvPrimitive*>, LaidOut> weights_;
     std::vector<std::byte> workspace_;
-    std::vector<std::vector<std::byte>> scratch_;
+    std::map<OrderedKey, Panels> panels_;
+    std::shared_ptr<OnednnCache> onednn_;  // shared: destroyed where it was made, if at all
 };
-
-/// The memory descriptor of `shape`'s weights as the engine stores them: f32, KRSC.
-dnnl::memory::desc plain_weights_desc(const ConvShape& shape);
 
 }  // namespace sg

@@ -1,19 +1,15 @@
 #include <omp.h>
 
-#include <algorithm>
-#include <cstring>
 #include <type_traits>
-#include <unordered_map>
 
-#include "kernels/common/error.h"
 #include "kernels/conv/check.h"
 #include "kernels/conv/conv.h"
 #include "kernels/conv/conv_cache.h"
 #include "kernels/conv/conv_direct.h"
+#include "kernels/conv/matrix/conv_matrix.h"
+#include "kernels/conv/onednn/conv_onednn.h"
 
 namespace sg {
-
-using dnnl::memory;
 
 CpuContext::CpuContext(int threads)
     : threads_(threads > 0 ? threads : omp_get_num_procs()),
@@ -24,55 +20,16 @@ CpuContext& CpuContext::operator=(CpuContext&&) noexcept = default;
 
 namespace {
 
-template <class T>
-constexpr memory::data_type type_of =
-    std::is_same_v<T, bf16> ? memory::data_type::bf16 : memory::data_type::f32;
-
-// Images per slice of wgrad's batch. A function of the shape alone, so that sums do not depend on
-// the thread count: up to 8 slices, but none below 16 MFLOP (not worth a task) and no more than fit
-// 64 M elements of partial sums in all.
-int64_t wgrad_slice(const ConvShape& s) {
-    constexpr int64_t max_slices = 8, min_flops = 16'000'000, max_elements = int64_t{64} << 20;
-    const int64_t flops = 2 * s.y_size() * s.R * s.S * s.C;
-    const int64_t slices =
-        std::clamp<int64_t>(std::min(flops / min_flops, max_elements / s.w_size()), 1, max_slices);
-    return (s.N + slices - 1) / slices;
-}
-
-/// Runs one fprop or dgrad primitive on all threads; bits do not depend on how many (tested).
-void run(CpuContext& context, const ConvPrimitive& primitive,
-         std::unordered_map<int, memory> arguments) {
-    ConvCache& cache = context.conv_cache();
-    if (omp_get_max_threads() != context.threads()) omp_set_num_threads(context.threads());
-    cache.reserve_scratchpads(primitive, 1);
-    arguments.emplace(DNNL_ARG_SCRATCHPAD, cache.scratchpad(primitive, 0));
-    primitive.primitive.execute(cache.stream(), arguments);
-    cache.stream().wait();
-}
-
-template <class T>
-T* mutable_pointer(const T* pointer) {
-    return const_cast<T*>(pointer);  // oneDNN's memory objects are not const-correct
-}
-
+/// f64 by the textbook's loops; the rest by oneDNN, or by our own where the build has none, or if
+/// asked for.
 template <class T, class Out>
 void plain_forward(CpuContext& context, const ConvForwardArgs<T, Out>& args) {
     if constexpr (std::is_same_v<T, double>) {
         direct_conv_forward(context, args);
     } else {
-        ConvCache& cache = context.conv_cache();
-        const float* bias = args.epilogue.bias;
-        const auto& p = cache.primitive(ConvPass::forward, args.shape, type_of<T>, type_of<Out>,
-                                        bias != nullptr, context.threads());
-        std::unordered_map<int, memory> arguments{
-            {DNNL_ARG_SRC, memory(p.x, cache.engine(), mutable_pointer(args.x))},
-            {DNNL_ARG_WEIGHTS, cache.weights(p, args.shape, args.w, args.weight_version)},
-            {DNNL_ARG_DST, memory(p.y, cache.engine(), args.y)}};
-        if (bias) {
-            const memory::desc desc({args.shape.K}, memory::data_type::f32, memory::format_tag::a);
-            arguments.emplace(DNNL_ARG_BIAS, memory(desc, cache.engine(), mutable_pointer(bias)));
-        }
-        run(context, p, std::move(arguments));
+        if constexpr (has_onednn)
+            if (!args.own_kernel) return onednn_conv_forward(context, args);
+        matrix_conv_forward(context, args);
     }
 }
 
@@ -81,13 +38,9 @@ void plain_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
     if constexpr (std::is_same_v<T, double>) {
         direct_conv_dgrad(context, args);
     } else {
-        ConvCache& cache = context.conv_cache();
-        const auto& p = cache.primitive(ConvPass::dgrad, args.shape, type_of<T>, type_of<Out>,
-                                        false, context.threads());
-        run(context, p,
-            {{DNNL_ARG_DIFF_DST, memory(p.y, cache.engine(), mutable_pointer(args.grad_y))},
-             {DNNL_ARG_WEIGHTS, cache.weights(p, args.shape, args.w, args.weight_version)},
-             {DNNL_ARG_DIFF_SRC, memory(p.x, cache.engine(), args.grad_x)}});
+        if constexpr (has_onednn)
+            if (!args.own_kernel) return onednn_conv_dgrad(context, args);
+        matrix_conv_dgrad(context, args);
     }
 }
 
@@ -126,7 +79,8 @@ void conv_forward(CpuContext& context, const ConvForwardArgs<T, Out>& args) {
                                                        .x = args.x,
                                                        .w = args.w,
                                                        .y = sums,
-                                                       .weight_version = args.weight_version});
+                                                       .weight_version = args.weight_version,
+                                                       .own_kernel = args.own_kernel});
         });
     }
     if (args.label_bias)
@@ -149,83 +103,25 @@ void conv_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
                                                         .grad_y = args.grad_y,
                                                         .w = args.w,
                                                         .grad_x = sums,
-                                                        .weight_version = args.weight_version});
+                                                        .weight_version = args.weight_version,
+                                                        .own_kernel = args.own_kernel});
     });
 }
-
-namespace {
-
-template <class T>
-void onednn_wgrad(CpuContext& context, const ConvWgradArgs<T>& args) {
-    // oneDNN splits this reduction by the number of threads, which would make the bits depend on
-    // it. Instead, each slice of the batch is summed by a single-threaded primitive, the slices
-    // run side by side, and their results are added in slice order.
-    ConvCache& cache = context.conv_cache();
-    const ConvShape& shape = args.shape;
-    const int64_t slice = wgrad_slice(shape), slices = (shape.N + slice - 1) / slice;
-    const auto build = [&](int64_t batch) -> const ConvPrimitive& {
-        ConvShape part = shape;
-        part.N = batch;
-        return cache.primitive(ConvPass::wgrad, part, type_of<T>, type_of<T>, false, 1);
-    };
-    const ConvPrimitive& full = build(slice);
-    const ConvPrimitive& last = build(shape.N - slice * (slices - 1));
-    const size_t bytes = std::max(full.weights.get_size(), last.weights.get_size());
-    const size_t partial = (bytes + 63) / 64 * 64 / sizeof(float);
-    auto* partials = static_cast<float*>(cache.workspace(partial * sizeof(float) * slices));
-    cache.reserve_scratchpads(full, int(slices));
-    cache.reserve_scratchpads(last, int(slices));
-    memory plain(plain_weights_desc(shape), cache.engine(), args.grad_w);
-
-    parallel_for(context, slices, [&](int64_t i) {
-        const ConvPrimitive& p = i + 1 < slices ? full : last;
-        const T* x = args.x + i * slice * shape.H * shape.W * shape.C;
-        const T* grad_y = args.grad_y + i * slice * shape.P() * shape.Q() * shape.K;
-        dnnl::stream stream(cache.engine());
-        p.primitive.execute(
-            stream,
-            {{DNNL_ARG_SRC, memory(p.x, cache.engine(), mutable_pointer(x))},
-             {DNNL_ARG_DIFF_DST, memory(p.y, cache.engine(), mutable_pointer(grad_y))},
-             {DNNL_ARG_DIFF_WEIGHTS, memory(p.weights, cache.engine(), partials + i * partial)},
-             {DNNL_ARG_SCRATCHPAD, cache.scratchpad(p, int(i))}});
-        stream.wait();
-    });
-    // Both primitives chose the same layout, except in rare cases where the sum must be formed in
-    // the plain one.
-    if (slices > 1 && full.weights != last.weights) {
-        memory odd(last.weights, cache.engine(), partials + (slices - 1) * partial);
-        memory same(full.weights, cache.engine());
-        dnnl::reorder(odd, same).execute(cache.stream(), odd, same);
-        cache.stream().wait();
-        std::memcpy(partials + (slices - 1) * partial, same.get_data_handle(),
-                    full.weights.get_size());
-    }
-    parallel_chunks(context, int64_t(full.weights.get_size() / sizeof(float)),
-                    [&](int64_t begin, int64_t end) {
-                        for (int64_t i = 1; i < slices; ++i)
-                            for (int64_t e = begin; e < end; ++e)
-                                partials[e] += partials[i * partial + e];
-                    });
-    memory sum(full.weights, cache.engine(), partials);
-    dnnl::reorder(sum, plain).execute(cache.stream(), sum, plain);
-    cache.stream().wait();
-}
-
-}  // namespace
 
 template <class T>
 void conv_wgrad(CpuContext& context, const ConvWgradArgs<T>& args) {
     check_conv_shape("conv_wgrad", args.shape);
-    // oneDNN 2.6's AMX kernel returns wrong sums where a strided kernel moves over an image one
-    // pixel wide.
-    const bool wrong_in_onednn =
-        std::is_same_v<T, bf16> && args.shape.W == 1 && args.shape.stride > 1;
-    if constexpr (std::is_same_v<T, double>)
+    if constexpr (std::is_same_v<T, double>) {
         direct_conv_wgrad(context, args);
-    else if (wrong_in_onednn)
-        direct_conv_wgrad(context, args);
-    else
-        onednn_wgrad(context, args);
+    } else {
+        // oneDNN 2.6's AMX kernel returns wrong sums where a strided kernel moves over an image one
+        // pixel wide.
+        const bool wrong_in_onednn =
+            std::is_same_v<T, bf16> && args.shape.W == 1 && args.shape.stride > 1;
+        if constexpr (has_onednn)
+            if (!args.own_kernel && !wrong_in_onednn) return onednn_conv_wgrad(context, args);
+        matrix_conv_wgrad(context, args);
+    }
 }
 
 #define SG_INSTANTIATE(T, Out)                                               \

@@ -6,7 +6,10 @@ namespace sg {
 
 /// What the processor calls itself, e.g. "Intel(R) Xeon(R) Processor".
 std::string cpu_model_name();
-/// The widest vector extension that convolutions will use, as oneDNN reports it.
+/// What convolves f32 and bf16 on the processor: oneDNN and its version, or the project's own
+/// loops.
+std::string convolution_library();
+/// The widest vector extension that convolutions will use.
 std::string cpu_isa_name();
 /// Whether bf16 convolution runs in hardware, or at all.
 enum class Bf16Support { none, emulated, native };

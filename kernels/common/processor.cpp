@@ -1,8 +1,11 @@
-#include "engine/processor.h"
+#include "kernels/common/processor.h"
 
 #include <fstream>
 
+#include "kernels/common/error.h"
+#ifdef SG_ONEDNN_ENABLED
 #include <dnnl.hpp>
+#endif
 
 namespace sg {
 
@@ -11,6 +14,13 @@ std::string cpu_model_name() {
     for (std::string line; std::getline(info, line);)
         if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
     return "unknown processor";
+}
+
+#ifdef SG_ONEDNN_ENABLED
+
+std::string convolution_library() {
+    const dnnl_version_t* version = dnnl::version();
+    return fmt::format("oneDNN {}.{}.{}", version->major, version->minor, version->patch);
 }
 
 std::string cpu_isa_name() {
@@ -45,5 +55,28 @@ Bf16Support cpu_bf16_support() {
     if (has(dnnl::cpu_isa::avx512_core_bf16)) return Bf16Support::native;
     return has(dnnl::cpu_isa::avx512_core) ? Bf16Support::emulated : Bf16Support::none;
 }
+
+#else
+
+std::string convolution_library() {
+    return "our own loops (built without oneDNN)";
+}
+
+// What it was compiled for: the loops ask the processor nothing.
+std::string cpu_isa_name() {
+#if defined(__AVX512F__)
+    return "AVX-512";
+#elif defined(__AVX2__)
+    return "AVX2";
+#else
+    return "no vector extension beyond the architecture's own";
+#endif
+}
+
+Bf16Support cpu_bf16_support() {
+    return Bf16Support::emulated;
+}
+
+#endif
 
 }  // namespace sg
