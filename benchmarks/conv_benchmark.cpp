@@ -41,12 +41,12 @@ KernelWork work(const KernelBenchmark& b) {
     const bool wgrad = pass_of(b.kernel) == ConvPass::wgrad;
     return {.bytes = images + s.w_size() * (wgrad ? 4 : element),
             .flops = 2.0 * double(s.y_size()) * double(s.R * s.S * s.C),
-            .tensor_cores = b.bf16};
+            .tensor_cores = b.bf16 || b.math == ConvMath::tf32};
 }
 
 bool uses_tensor_cores(const KernelBenchmark& b, int version) {
     const int first = pass_of(b.kernel) == ConvPass::forward ? 5 : 2;
-    return b.bf16 && version >= first;
+    return (b.bf16 || b.math == ConvMath::tf32) && version >= first;
 }
 
 /// The operands of all passes, and a run of each version of one of them.
@@ -60,6 +60,7 @@ class ConvCase : public KernelCase {
         : context_(context),
           pass_(pass_of(b.kernel)),
           shape_(b.conv),
+          math_(b.math),
           x_(context, uniform_values<T>(shape_.x_size(), 1, -1, 1)),
           grad_y_(context, uniform_values<T>(shape_.y_size(), 2, -1, 1)),
           w_(context, weights()),
@@ -102,13 +103,13 @@ class ConvCase : public KernelCase {
         if constexpr (!cpu)
             for (const LadderVersion& v : all)
                 most = std::max(most, conv_version_workspace<T>(context.properties(), pass_,
-                                                                v.version, shape_));
+                                                                v.version, shape_, math_));
         return most;
     }
     ConvCall call() const {
         return {.pass = pass_,
                 .shape = shape_,
-                .arithmetic = conv_arithmetic<T>(ConvMath::strict),
+                .arithmetic = conv_arithmetic<T>(math_),
                 .wide_result = pass_ == ConvPass::wgrad && sizeof(T) == 2};
     }
     ConvOperands operands() const {
@@ -134,6 +135,7 @@ class ConvCase : public KernelCase {
                                             .x = x_.data(),
                                             .w = w_.data(),
                                             .y = out_.data(),
+                                            .math = math_,
                                             .own_kernel = cpu && version == 2,
                                             .workspace = workspace_.data(),
                                             .workspace_size = workspace_size_};
@@ -149,6 +151,7 @@ class ConvCase : public KernelCase {
                                           .grad_y = grad_y_.data(),
                                           .w = w_.data(),
                                           .grad_x = out_.data(),
+                                          .math = math_,
                                           .own_kernel = cpu && version == 2,
                                           .workspace = workspace_.data(),
                                           .workspace_size = workspace_size_};
@@ -164,6 +167,7 @@ class ConvCase : public KernelCase {
                                     .x = x_.data(),
                                     .grad_y = grad_y_.data(),
                                     .grad_w = grad_w_.data(),
+                                    .math = math_,
                                     .own_kernel = cpu && version == 2,
                                     .workspace = workspace_.data(),
                                     .workspace_size = workspace_size_};
@@ -178,6 +182,7 @@ class ConvCase : public KernelCase {
     Context& context_;
     ConvPass pass_;
     ConvShape shape_;
+    ConvMath math_;
     DeviceMemory<Context, T> x_, grad_y_;
     DeviceMemory<Context, W> w_;
     DeviceMemory<Context, T> out_;

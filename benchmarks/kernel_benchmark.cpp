@@ -44,7 +44,7 @@ std::vector<Row> rows_of(const KernelFamily& family, const KernelBenchmark& b, K
     std::vector<Row> rows;
     const auto error = [&work] { return work.error(); };
     for (const LadderVersion& v : family.versions(b.kernel, b.device == "cpu")) {
-        if (b.version != 0 && b.version != v.version) continue;
+        if (b.version != 0 ? b.version != v.version : v.version < b.first_version) continue;
         rows.push_back({.result = {}, .run = [&work, v] { work.run(v.version); }, .error = error});
         KernelResult& result = rows.back().result;
         result.version = v.version, result.name = v.name, result.idea = v.idea;
@@ -74,7 +74,7 @@ void verify(const KernelBenchmark& b, KernelCase& work, Row& row) {
         return;
     }
     result.error = row.error();
-    const double allowed = b.bf16 ? 1e-2 : 1e-4;
+    const double allowed = b.bf16 || b.math == ConvMath::tf32 ? 1e-2 : 1e-4;
     if (result.error <= allowed) return;
     result.skipped = fmt::format(
         "wrong result, so it is not measured: off by {:.2e} of the largest value, allowed is "
@@ -145,6 +145,24 @@ bool is_conv_kernel(const std::string& kernel) {
 
 KernelWork kernel_work(const KernelBenchmark& b) {
     return family_of(b.kernel)->work(b);
+}
+
+const char* precision_name(const KernelBenchmark& b) {
+    return b.bf16 ? "bf16" : b.math == ConvMath::tf32 ? "tf32" : "f32";
+}
+
+void set_precision(KernelBenchmark& b, const std::string& name) {
+    require(name == "f32" || name == "bf16" || name == "tf32", "precision",
+            "{}: expected f32, tf32 or bf16", name);
+    require(name != "tf32" || (is_conv_kernel(b.kernel) && b.device != "cpu"), "precision",
+            "tf32 is for convolutions on cuda and sim, not for {} on {}", b.kernel, b.device);
+    b.bf16 = name == "bf16";
+    b.math = name == "tf32" ? ConvMath::tf32 : ConvMath::strict;
+}
+
+std::string shape_name(const KernelBenchmark& b) {
+    if (is_conv_kernel(b.kernel)) return to_string(b.conv);
+    return fmt::format("{}x{}x{}x{}", b.conv.N, b.conv.H, b.conv.W, b.conv.C);
 }
 
 std::vector<KernelResult> run_kernel_benchmark(const KernelBenchmark& b) {

@@ -16,10 +16,12 @@ namespace sg {
 struct KernelBenchmark {
     std::string kernel = "instance_norm_forward";  ///< one of benchmark_kernels()
     int version = 0;                               ///< 0: all
+    int first_version = 1;                         ///< of all: leaves out those below
     std::string device = "sim";                    ///< cpu, sim or cuda
     InstanceNormShape norm;  ///< of instance_norm_*, and gradient_penalty's images
     ConvShape conv;          ///< of conv_*; of label_concat only x's extents
     bool bf16 = false;
+    ConvMath math = ConvMath::strict;              ///< of conv_* in f32 on devices
     int threads = 0;                               ///< cpu and sim; 0: all
     int architecture = SimOptions{}.architecture;  ///< sim: which GPU's limits
     int processors = SimOptions{}.processors;      ///< sim: for how many plans are made
@@ -58,5 +60,11 @@ KernelWork kernel_work(const KernelBenchmark& benchmark);
 /// turns. Throws Error for an unknown kernel, version or device, and if a version's result is
 /// wrong.
 std::vector<KernelResult> run_kernel_benchmark(const KernelBenchmark& benchmark);
+
+/// f32, tf32 or bf16; the other way round, throws Error for another name.
+const char* precision_name(const KernelBenchmark& benchmark);
+void set_precision(KernelBenchmark& benchmark, const std::string& name);
+/// What it works on: a convolution's or an image's extents.
+std::string shape_name(const KernelBenchmark& benchmark);
 
 }  // namespace sg

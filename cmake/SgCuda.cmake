@@ -46,6 +46,8 @@ if(SG_CUDA_ENABLED)
             --expt-relaxed-constexpr
             -DFMT_USE_CONSTEXPR=1        # fmt 9 gives up its constexpr under nvcc, but not its consteval
             ${SG_PTXAS_FLAGS}
+            # Small; and fmt's sources, which are headers there, have a long double for the host.
+            $<$<BOOL:${SG_STANDALONE}>:--compress-mode=size;-diag-suppress=20208>
             -Xcompiler=-fopenmp,-Wall,-Wextra
             $<$<BOOL:${SG_CUDA_LINEINFO}>:-lineinfo>>)
     message(STATUS "CUDA ${CMAKE_CUDA_COMPILER_VERSION} for ${CMAKE_CUDA_ARCHITECTURES}")

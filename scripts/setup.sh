@@ -14,6 +14,7 @@ packages=(
     libboost-context-dev   # fibers of the simulated device
     catch2 clang-format
     python3                # checks the reports of sg_eval; runs scripts/*.py
+    python3-jsonschema     # checks the report of gpu_check.sh
 )
 
 installed() {

@@ -28,7 +28,8 @@ inline bool cudnn_compiles() {
     if (!cudnn_usable()) return false;
     static void* const stub = [] {
         void* driver = dlopen("libcuda.so.1", RTLD_NOW);
-        return driver ? nullptr : dlopen(SG_STUB_DRIVER, RTLD_NOW | RTLD_GLOBAL);
+        return driver ? nullptr
+                      : dlopen(seen_from_program(SG_STUB_DRIVER).c_str(), RTLD_NOW | RTLD_GLOBAL);
     }();
     if (!stub) WARN("not run: this machine has a driver of its own");
     return stub;

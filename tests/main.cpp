@@ -1,5 +1,11 @@
-// Catch2 3 brings its own main (Catch2::Catch2WithMain); Catch2 2 makes one here.
-#if !__has_include(<catch2/catch_all.hpp>)
-#define CATCH_CONFIG_MAIN
+// Catch2 3 and Catch2 2, which is one header.
+#if __has_include(<catch2/catch_session.hpp>)
+#include <catch2/catch_session.hpp>
+#else
+#define CATCH_CONFIG_RUNNER
 #include <catch2/catch.hpp>
 #endif
+
+int main(int argc, char** argv) {
+    return Catch::Session().run(argc, argv);
+}

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <span>
 #include <string>
@@ -15,6 +16,11 @@
 #include "tests/catch.h"
 
 namespace sg::testing {
+
+/// A relative path is relative to the program's folder: a package brings its files along.
+inline std::filesystem::path seen_from_program(const std::filesystem::path& path) {
+    return std::filesystem::canonical("/proc/self/exe").parent_path() / path;
+}
 
 /// `count` values in [low, high), a function of the seed.
 inline std::vector<double> uniform(int64_t count, uint64_t seed, double low = -1, double high = 1) {

@@ -11,7 +11,7 @@ using namespace sg::testing;
 namespace {
 
 std::string frozen(const std::string& name) {
-    return std::string(SG_TEST_DATA) + "/" + name + ".safetensors";
+    return seen_from_program(SG_TEST_DATA) / (name + ".safetensors");
 }
 
 std::vector<std::string> misses(const std::string& path, Precision precision,

@@ -43,14 +43,14 @@ std::span<const LadderVersion> conv_ladder(ConvPass pass) {
 
 template <class T>
 int64_t conv_version_workspace(const DeviceProperties& device, ConvPass pass, int version,
-                               const ConvShape& shape) {
+                               const ConvShape& shape, ConvMath math) {
     const bool production = version >= (pass == ConvPass::forward ? 6 : 2);
-    return production ? conv_workspace<T>(device, pass, shape) : 0;
+    return production ? conv_workspace<T>(device, pass, shape, math) : 0;
 }
 
 template int64_t conv_version_workspace<float>(const DeviceProperties&, ConvPass, int,
-                                               const ConvShape&);
+                                               const ConvShape&, ConvMath);
 template int64_t conv_version_workspace<bf16>(const DeviceProperties&, ConvPass, int,
-                                              const ConvShape&);
+                                              const ConvShape&, ConvMath);
 
 }  // namespace sg

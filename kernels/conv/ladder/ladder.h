@@ -19,7 +19,7 @@ std::span<const LadderVersion> conv_ladder(ConvPass pass);
 /// Floats of workspace that a version needs.
 template <class T>
 int64_t conv_version_workspace(const DeviceProperties& device, ConvPass pass, int version,
-                               const ConvShape& shape);
+                               const ConvShape& shape, ConvMath math = ConvMath::strict);
 
 /// Runs one version. Throws Error if there is no such version, if it is not for the type, or if the
 /// shape does not fit it (2: the patches of one channel in a block's shared memory; 7: channels in

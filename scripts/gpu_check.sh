@@ -1,0 +1,292 @@
+#!/usr/bin/env bash
+# Checks and measures everything on this machine's GPU, in under eight minutes: does every kernel
+# work, how fast is it against the memory, against NVIDIA's libraries, against PyTorch.
+#   ./gpu_check.sh [--stage NAME]... [--device cuda|cpu] [--limit SECONDS] [OUT]
+# Writes OUT/check.json, OUT/table.md, OUT/log.txt, and of the training its samples and curves.
+# OUT is ./gpu_check_out by default. The stages, in this order:
+#   system    versions, clocks           parity    training runs against frozen results
+#   ceilings  copies, matrix products    step      D's and G's step in f32, tf32, bf16
+#   tests     all of them                kernels   every kernel against cuDNN and cuBLAS
+#   training  500 iterations, paper's    peers     PyTorch, checked to compute the same first
+#   sanitizer compute-sanitizer over the kernels' tests
+# Exit status: 0 all passed, 1 a stage failed, 2 wrong usage, 3 no GPU: nothing of it was checked.
+# --device cpu runs what can be run without one, to try the package itself: small networks.
+# Each stage has its own time limit; --limit gives all of them the same.
+set -uo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+BIN=${SG_BIN:-$HERE/bin}
+SHARE=${SG_SHARE:-$HERE/share}
+ALL="system ceilings tests parity step kernels training peers sanitizer"
+
+usage() { sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+die() {
+    echo "gpu_check: $1" >&2
+    exit 2
+}
+
+device=cuda out=gpu_check_out wanted="" all_limits=""
+while (($# > 0)); do
+    case $1 in
+        --stage)
+            [[ " $ALL " == *" ${2-} "* ]] || die "no stage '${2-}'; there are $ALL"
+            wanted+=" $2"
+            shift
+            ;;
+        --device)
+            [[ ${2-} == cuda || ${2-} == cpu ]] || die "--device ${2-}: expected cuda or cpu"
+            device=$2
+            shift
+            ;;
+        --limit)
+            [[ ${2-} =~ ^[1-9][0-9]*$ ]] || die "--limit ${2-}: expected a number of seconds"
+            all_limits=$2
+            shift
+            ;;
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        -*) die "unknown option $1 (--help tells)" ;;
+        *) out=$1 ;;
+    esac
+    shift
+done
+
+# The programs need this much of the machine; the loader's own messages are less clear.
+needs() { sed -n "s/^$1 //p" "$SHARE/build.txt" 2>/dev/null; }
+glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null | sed 's/glibc //')
+least=$(needs glibc)
+if [[ -n $least && -n $glibc && $(printf '%s\n' "$least" "$glibc" | sort -V | head -n 1) != "$least" ]]; then
+    die "these programs need glibc $least or newer, this system has $glibc: build them on it from the sources"
+fi
+[[ $(uname -m) == x86_64 ]] || die "these programs are for x86_64, this machine is $(uname -m)"
+if [[ -n $(needs instructions) ]] && ! grep -qw avx2 /proc/cpuinfo; then
+    die "these programs need a processor with AVX2 and FMA ($(needs instructions))"
+fi
+[[ -x $BIN/sg_info ]] || die "$BIN/sg_info is not there"
+
+mkdir -p "$out" && out=$(cd "$out" && pwd) || die "$out cannot be made"
+work=$(mktemp -d) || die "no place for temporary files"
+mkdir "$work/data"
+log=$out/log.txt
+: >"$log" || die "$log cannot be written"
+export XDG_CACHE_HOME=$work/cache # choices of convolutions are made anew, and leave no trace
+
+fact() { printf '%s\t%s\n' "$1" "$(tr '\t\n' '  ' <<<"$2" | sed 's/ *$//')" >>"$work/facts.tsv"; }
+case_result() { printf '%s\t%s\t%s\t%s\n' "$stage" "$1" "$2" "$3" >>"$work/cases.tsv"; }
+report() { "$BIN/sg_bench" report "$work" --json "$out/check.json" --markdown "$out/table.md"; }
+seconds_since() { awk -v a="$1" -v b="$(date +%s.%N)" 'BEGIN {printf "%.2f", b - a}'; }
+# A command's time that is left of the stage's.
+left() { awk -v a="$stage_start" -v l="$limit" -v b="$(date +%s)" 'BEGIN {r = int(l - (b - a)); print (r > 1 ? r : 1)}'; }
+run() { echo "\$ $*" && timeout -k 5 "$(left)" "$@"; }
+trap 'rm -rf "$work"' EXIT
+
+gpu=""
+if [[ $device == cuda ]]; then
+    "$BIN/sg_info" 2>>"$log" | grep -q "^ *cuda (" && gpu=yes
+fi
+
+# What every report begins with, whichever stages it has.
+machine_facts() {
+    local name value line query
+    fact date "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+    fact device "$device"
+    while read -r name value; do fact "build $name" "$value"; done < <(cat "$SHARE/build.txt" 2>/dev/null)
+    fact system "$(. /etc/os-release 2>/dev/null && echo "${PRETTY_NAME:-}"), Linux $(uname -r), glibc $glibc"
+    fact processor "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) processors"
+    while read -r line; do
+        case $line in
+            cuDNN*) fact cuDNN "${line#cuDNN }" ;;
+            cuBLAS*) fact cuBLAS "${line#cuBLAS }" ;;
+            "cuda ("*) fact GPU "$line" ;;
+        esac
+    done < <("$BIN/sg_info" 2>/dev/null | sed 's/^ *//')
+    [[ -n $gpu ]] && command -v nvidia-smi >/dev/null || return
+    for query in name driver_version clocks.sm clocks.mem clocks.max.sm clocks.max.mem \
+        power.limit temperature.gpu ecc.mode.current mig.mode.current; do
+        fact "nvidia-smi $query" "$(nvidia-smi --query-gpu=$query --format=csv,noheader | head -n 1)"
+    done
+}
+
+# Each stage: returns 0 if all is well; prints to the log; $detail is for the report.
+stage_system() {
+    run "$BIN/sg_info" || return 1
+    [[ -z $gpu ]] || ! command -v nvidia-smi >/dev/null || nvidia-smi
+    detail=$("$BIN/sg_info" | sed -n 's/^ *\(cuda (.*\)/\1/p')
+}
+
+stage_ceilings() { run "$BIN/sg_bench" ceilings --device $device --json "$work/data/ceilings.all.json"; }
+
+# One test file after another on every second processor, because each has threads of its own.
+stage_tests() {
+    local jobs=$((($(nproc) + 1) / 2)) names
+    ((jobs < 8)) || jobs=8
+    names=$(cat "$SHARE/tests/names.txt")
+    export -f one_test
+    export BIN work
+    [[ -n $gpu ]] && export SG_REQUIRE_GPU=1
+    export OMP_WAIT_POLICY=passive OMP_NUM_THREADS=2
+    timeout -k 5 "$(left)" xargs -P "$jobs" -I{} bash -c 'one_test {}' <<<"$names"
+    unset SG_REQUIRE_GPU OMP_NUM_THREADS
+    collect_cases $names
+}
+one_test() {
+    local start status=passed
+    start=$(date +%s.%N)
+    "$BIN/sg_tests" --filenames-as-tags --warn NoTests "[#test_$1]" >"$work/test_$1.log" 2>&1 || status=failed
+    awk -v n="$1" -v s=$status -v a="$start" -v b="$(date +%s.%N)" \
+        'BEGIN {printf "%s\t%s\t%.2f\n", n, s, b - a}' >"$work/test_$1.result"
+}
+# What the named tests' files say; one without a result ran out of time.
+collect_cases() {
+    local name passed=0 failed=0 missing=0 result status seconds
+    for name in "$@"; do
+        if ! result=$(cat "$work/test_$name.result" 2>/dev/null); then
+            case_result "$name" "timed out" 0
+            missing=$((missing + 1))
+            continue
+        fi
+        IFS=$'\t' read -r _ status seconds <<<"$result"
+        case_result "$name" "$status" "$seconds"
+        if [[ $status == passed ]]; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            echo "== $name" && tail -n 60 "$work/test_$name.log"
+        fi
+    done
+    detail="$passed passed, $failed failed, $missing without a result"
+    ((failed + missing == 0))
+}
+
+stage_parity() {
+    local file conv start status failed=0 convs="auto"
+    [[ -z $gpu ]] || convs="own cudnn"
+    for conv in $convs; do
+        for file in "$SHARE"/tests/data/*.safetensors; do
+            start=$(date +%s.%N) status=passed
+            run "$BIN/sg_parity" --quiet --device $device --conv "$conv" "$file" || status=failed
+            [[ $status == passed ]] || failed=$((failed + 1))
+            case_result "$(basename "$file" .safetensors) conv=$conv" "$status" "$(seconds_since "$start")"
+        done
+    done
+    detail="$failed failed"
+    ((failed == 0))
+}
+
+# The paper's networks on a GPU; small ones where there is none.
+if [[ $device == cuda ]]; then
+    network=(--image-size 128 --g-conv-dim 64 --d-conv-dim 64 --g-repeat-num 6 --d-repeat-num 6)
+    precisions="bf16 tf32 f32" suite=paper iterations=500 repeats=20
+    peers=eager-f32,eager-tf32,amp-channels-last,cuda-graph,ours,ours-graph,compiled
+else
+    network=(--image-size 32 --g-conv-dim 8 --d-conv-dim 8 --g-repeat-num 1 --d-repeat-num 3)
+    precisions="bf16 f32" suite=tiny iterations=20 repeats=3 peers=eager-f32,amp-bf16,ours
+fi
+
+stage_step() {
+    local precision failed=0
+    for precision in $precisions; do
+        run "$BIN/sg_bench" step --device $device "${network[@]}" --batch-size 16 --repeats $repeats \
+            --precision "$precision" --json "$work/data/step.$precision.json" || failed=$((failed + 1))
+    done
+    detail="$failed of $(wc -w <<<"$precisions") failed"
+    ((failed == 0))
+}
+
+stage_kernels() {
+    local share=$((limit / 3 - 3)) precision failed=0
+    for precision in $precisions; do
+        run "$BIN/sg_bench" kernels --device $device --suite $suite --precision "$precision" \
+            --repeats $repeats --seconds $share --json "$work/data/kernels.$precision.json" ||
+            failed=$((failed + 1))
+    done
+    detail="$failed of $(wc -w <<<"$precisions") precisions with failures"
+    ((failed == 0))
+}
+
+stage_training() {
+    local folder=$work/run precision=bf16
+    [[ $device == cuda ]] || precision=f32
+    run "$BIN/sg_train" --device $device --precision $precision "${network[@]}" --batch-size 16 \
+        --num-iters $iterations --log-step $((iterations / 20)) --sample-step $iterations \
+        --model-save-step $iterations --out "$folder" --quiet
+    local status=$?
+    [[ ! -s $folder/metrics.jsonl ]] || cp "$folder/metrics.jsonl" "$work/data/training.losses.jsonl"
+    cp "$folder"/samples/*"$iterations".png "$out/samples.png" 2>/dev/null
+    cp "$folder/metrics.jsonl" "$out/metrics.jsonl" 2>/dev/null
+    detail="$iterations iterations, $precision, $(seconds_since "$stage_start") s in all"
+    return $status
+}
+
+stage_peers() {
+    local python=""
+    for candidate in python3 python; do
+        command -v $candidate >/dev/null && $candidate -c 'import torch, numpy' 2>/dev/null && python=$candidate && break
+    done
+    if [[ -z $python ]]; then
+        status=skipped detail="no Python with torch"
+        return 0
+    fi
+    fact PyTorch "$($python -c 'import torch; print(torch.__version__)')"
+    run "$python" "$SHARE/peers/torch_stargan.py" --device $device "${network[@]}" --batch-size 16 \
+        --mode $peers --check "$SHARE"/tests/data/*.safetensors --seconds $((limit * 2 / 3)) \
+        --json "$work/data/peers.torch.json"
+}
+
+# The kernels' tests, the most intricate first; as many as the time allows.
+stage_sanitizer() {
+    local tool name start result failed=0 done=0 sanitizer
+    sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
+    if [[ -z $sanitizer ]]; then
+        status=skipped detail="no compute-sanitizer"
+        return 0
+    fi
+    for name in conv_wgmma instance_norm narrow_conv gradient_penalty reductions losses adam; do
+        for tool in memcheck racecheck synccheck; do
+            (($(left) > 5)) || break 2
+            start=$(date +%s.%N) result=passed
+            SG_REQUIRE_GPU=1 run "$sanitizer" --tool $tool --error-exitcode 1 \
+                "$BIN/sg_tests" --filenames-as-tags "[#test_$name]" || result=failed
+            (($(left) > 1)) || [[ $result == passed ]] || result="timed out"
+            [[ $result != failed ]] || failed=$((failed + 1))
+            case_result "$name $tool" "$result" "$(seconds_since "$start")"
+            done=$((done + 1))
+        done
+    done
+    detail="$done runs, $failed failed"
+    ((failed == 0))
+}
+
+declare -A limits=([system]=20 [ceilings]=30 [tests]=110 [parity]=30 [step]=45 [kernels]=90
+    [training]=40 [peers]=60 [sanitizer]=50)
+needs_gpu="ceilings tests parity step kernels training peers sanitizer"
+failures=0
+machine_facts >>"$log" 2>&1
+for stage in ${wanted:-$ALL}; do
+    limit=${all_limits:-${limits[$stage]}} detail="" status=""
+    stage_start=$(date +%s.%N)
+    printf '%-10s ' "$stage"
+    echo "=== $stage" >>"$log"
+    if [[ $device == cuda && -z $gpu && " $needs_gpu " == *" $stage "* ]]; then
+        status="no GPU" detail=$("$BIN/sg_info" 2>/dev/null | sed -n 's/^ *no GPU: //p')
+    elif [[ $device == cpu && $stage == sanitizer ]]; then
+        status=skipped detail="for a GPU's kernels"
+    else
+        if "stage_$stage" >>"$log" 2>&1; then
+            status=${status:-passed}
+        else
+            status=failed
+            (($(left) > 1)) || status="timed out"
+            failures=$((failures + 1))
+        fi
+    fi
+    seconds=$(seconds_since "$stage_start")
+    printf '%s\t%s\t%s\t%s\t%s\n' "$stage" "$status" "$seconds" "$limit" "$detail" >>"$work/stages.tsv"
+    printf '%-10s %6.1f s  %s\n' "$status" "$seconds" "$detail"
+    report 2>>"$log" || echo "gpu_check: the report could not be written; see $log" >&2
+done
+echo "written: $out/check.json, $out/table.md, $log"
+((failures == 0)) || exit 1
+[[ $device == cpu || -n $gpu ]] || exit 3
