@@ -31,6 +31,14 @@ const Tensor& Discriminator::weight(int layer) const {
     return parameters_[fmt::format("main.{}.weight", 2 * layer)];
 }
 
+const Tensor& Discriminator::bias(int layer) const {
+    return parameters_[fmt::format("main.{}.bias", 2 * layer)];
+}
+
+ConvOptions Discriminator::cls_options() const {
+    return {.compute = compute_, .out = parameters_.dtype(), .math = math_};
+}
+
 ConvOptions Discriminator::src_options() const {
     return {.stride = 1, .pad = 1, .compute = compute_, .out = parameters_.dtype(), .math = math_};
 }
@@ -38,9 +46,8 @@ ConvOptions Discriminator::src_options() const {
 std::vector<Tensor> Discriminator::features(const Tensor& x) const {
     std::vector<Tensor> maps;
     for (int l = 0; l < config_.d_repeat_num; ++l) {
-        const Tensor& bias = parameters_[fmt::format("main.{}.bias", 2 * l)];
         const Tensor& in = l == 0 ? x : maps.back();
-        maps.push_back(leaky_relu(conv2d(in, weight(l), bias, strided()), slope));
+        maps.push_back(leaky_relu(conv2d(in, weight(l), bias(l), strided()), slope));
     }
     return maps;
 }
@@ -51,8 +58,7 @@ Tensor Discriminator::src_head(const Tensor& last_map) const {
 
 Discriminator::Output Discriminator::forward(const Tensor& x) const {
     const Tensor h = features(x).back();
-    const ConvOptions whole{.compute = compute_, .out = parameters_.dtype(), .math = math_};
-    return {.src = src_head(h), .cls = flatten(conv2d(h, parameters_["conv2.weight"], {}, whole))};
+    return {.src = src_head(h), .cls = flatten(conv2d(h, cls_weight(), {}, cls_options()))};
 }
 
 }  // namespace sg

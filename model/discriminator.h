@@ -28,12 +28,16 @@ class Discriminator {
 
     /// Weight of strided layer l = 0 .. d_repeat_num - 1.
     const Tensor& weight(int layer) const;
+    const Tensor& bias(int layer) const;
     const Tensor& src_weight() const { return parameters_["conv1.weight"]; }
+    const Tensor& cls_weight() const { return parameters_["conv2.weight"]; }
     ConvOptions strided() const {
         return {.stride = 2, .pad = 1, .compute = compute_, .math = math_};
     }
     /// Options of the patch head: products in the computing type, scores in master type.
     ConvOptions src_options() const;
+    /// Likewise of the class head.
+    ConvOptions cls_options() const;
 
     Parameters& parameters() { return parameters_; }
     const Parameters& parameters() const { return parameters_; }

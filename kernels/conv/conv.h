@@ -44,9 +44,9 @@ int64_t conv_workspace(const DeviceProperties& device, ConvPass pass, const Conv
 template <class T>
 struct ConvEpilogue {
     const acc_t<T>* bias = nullptr;  ///< one per channel of the result
-    float slope = 1;
+    acc_t<T> slope = 1;
     const T* mask = nullptr;
-    float mask_slope = 1;
+    acc_t<T> mask_slope = 1;
     const T* residual = nullptr;
 
     /// Whether there is something beyond the bias.

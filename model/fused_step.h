@@ -1,0 +1,28 @@
+#pragma once
+
+#include "model/reference_step.h"
+
+namespace sg {
+
+// The training step as a schedule: what reference_step.h computes, without the work that automatic
+// differentiation cannot see is unnecessary (docs/fast_step.md derives it). Results and errors are
+// the same; tests hold the two equal.
+
+/// D's step. D's passes over the real images, the fakes and x_hat are one batch; the penalty's
+/// gradient comes in closed form (D is piecewise linear), its tangents replacing x_hat's
+/// activations, so that one wgrad per layer does it all. `x_fake`, if given, is what G makes of the
+/// batch now; G does not learn here.
+DiscriminatorStep fused_d_step(const StarGan& model, const LossConfig& loss,
+                               const TrainingBatch& batch, const Tensor& x_fake = {});
+
+/// G's step. `x_fake`, if given, is G.forward(x_real, c_trg) of this batch with its history: the
+/// fake of the D step before, which G has not changed since.
+GeneratorStep fused_g_step(const StarGan& model, const LossConfig& loss, const TrainingBatch& batch,
+                           const Tensor& x_fake = {});
+
+/// Which of the two a training takes.
+enum class StepKind { reference, fused };
+StepKind step_from_string(const std::string& text);
+const char* to_string(StepKind step);
+
+}  // namespace sg
