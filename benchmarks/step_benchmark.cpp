@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 
@@ -63,24 +64,27 @@ void check_finite(const char* step, std::initializer_list<Tensor> losses) {
                 loss.item());
 }
 
-void d_step(StarGan& model, const TrainingBatch& batch) {
-    const auto step = reference_d_step(model, {}, batch);
-    apply(model, step, learning_rate, {});
-    check_finite("D", {step.loss_real, step.loss_fake, step.loss_cls, step.loss_gp});
+void check_losses(const DiscriminatorStep& d) {
+    check_finite("D", {d.loss_real, d.loss_fake, d.loss_cls, d.loss_gp});
+}
+void check_losses(const GeneratorStep& g) {
+    check_finite("G", {g.loss_fake, g.loss_cls, g.loss_rec});
 }
 
-void g_step(StarGan& model, const TrainingBatch& batch) {
-    const auto step = reference_g_step(model, {}, batch);
-    apply(model, step, learning_rate, {});
-    check_finite("G", {step.loss_fake, step.loss_cls, step.loss_rec});
-}
-
-template <class Step>
-double milliseconds(const Step& step) {
-    const auto start = std::chrono::steady_clock::now();
-    step();
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-        .count();
+/// Milliseconds of D's and G's part of a turn of both, updates included.
+std::array<double, 2> timed_turn(StarGan& model, const TrainingBatch& batch, StepKind kind) {
+    using Clock = std::chrono::steady_clock;
+    std::array<double, 2> times{};
+    size_t part = 0;
+    auto start = Clock::now();
+    training_turn(model, {}, batch, kind, true, [&](const auto& step) {
+        apply(model, step, learning_rate, {});
+        check_losses(step);
+        const auto end = Clock::now();
+        times[part++] = std::chrono::duration<double, std::milli>(end - start).count();
+        start = end;
+    });
+    return times;
 }
 
 double peak_rss_mb() {
@@ -107,15 +111,16 @@ StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& b,
     require(b.warmup >= 0 && b.repeats >= 1, "benchmark", "{} repeats after {} to warm up",
             b.repeats, b.warmup);
     prepare_device(
-        device, {.model = model_config(b), .precision = b.precision, .batch = b.batch_size}, say);
+        device,
+        {.model = model_config(b), .precision = b.precision, .batch = b.batch_size, .step = b.step},
+        say);
     StarGan model(device, model_config(b), b.precision);
     initialise(model, seed);
     const TrainingBatch batch = random_batch(device, b);
 
     std::vector<double> d_times, g_times;
     for (int i = 0; i < b.warmup + b.repeats; ++i) {
-        const double d = milliseconds([&] { d_step(model, batch); });
-        const double g = milliseconds([&] { g_step(model, batch); });
+        const auto [d, g] = timed_turn(model, batch, b.step);
         if (i < b.warmup) continue;
         d_times.push_back(d);
         g_times.push_back(g);
@@ -143,6 +148,7 @@ nlohmann::json to_json(Device& device, const StepBenchmark& b, const StepBenchma
         {"device_name", device.name() == "cuda" ? device.properties().name : cpu_model_name()},
         {"isa", device.is_cpu() ? cpu_isa_name() : ""},
         {"precision", to_string(b.precision)},
+        {"step", to_string(b.step)},
         {"warmup", b.warmup},
         {"repeats", b.repeats},
         {"config",

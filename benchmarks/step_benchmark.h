@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "model/reference_step.h"
+#include "model/fused_step.h"
 
 namespace sg {
 
@@ -18,6 +18,7 @@ struct StepBenchmark {
     int g_repeat_num = 3, d_repeat_num = 4;
     int n_critic = 5;
     Precision precision = Precision::f32;
+    StepKind step = StepKind::fused;
     int warmup = 3;    ///< untimed pairs of steps: primitives are built, memory is taken
     int repeats = 10;  ///< timed pairs of steps
 };

@@ -232,14 +232,14 @@ DiscriminatorStep fused_d_step(const StarGan& model, const LossConfig& loss,
     return DStep(model, loss, batch, fake).run();
 }
 
-StepKind step_from_string(const std::string& text) {
+StepKind step_kind_from_string(const std::string& text) {
     if (text == "reference") return StepKind::reference;
     if (text == "fused") return StepKind::fused;
     throw Error("step", fmt::format("'{}' is unknown, expected reference or fused", text));
 }
 
-const char* to_string(StepKind step) {
-    return step == StepKind::fused ? "fused" : "reference";
+const char* to_string(StepKind kind) {
+    return kind == StepKind::fused ? "fused" : "reference";
 }
 
 GeneratorStep fused_g_step(const StarGan& model, const LossConfig& loss, const TrainingBatch& batch,

@@ -22,7 +22,24 @@ GeneratorStep fused_g_step(const StarGan& model, const LossConfig& loss, const T
 
 /// Which of the two a training takes.
 enum class StepKind { reference, fused };
-StepKind step_from_string(const std::string& text);
-const char* to_string(StepKind step);
+StepKind step_kind_from_string(const std::string& text);
+const char* to_string(StepKind kind);
+
+/// A batch's turn: D's step and, where it is G's turn too, G's. done(step) is called with each and
+/// updates the model (apply), so that G meets the D of after its step. A step's gradients are gone
+/// before the next step begins. The fused steps of a turn share one fake: G stands still while D
+/// learns.
+template <class Done>
+void training_turn(const StarGan& model, const LossConfig& loss, const TrainingBatch& batch,
+                   StepKind kind, bool g_turn, const Done& done) {
+    if (kind == StepKind::reference) {
+        done(reference_d_step(model, loss, batch));
+        if (g_turn) done(reference_g_step(model, loss, batch));
+        return;
+    }
+    const Tensor x_fake = g_turn ? model.G.forward(batch.x_real, batch.c_trg) : Tensor();
+    done(fused_d_step(model, loss, batch, x_fake));
+    if (g_turn) done(fused_g_step(model, loss, batch, x_fake));
+}
 
 }  // namespace sg

@@ -28,14 +28,11 @@ size_t used_bytes(Device& device, const PlannedRun& run) {
     const TrainingBatch batch = random_batch(device, run.model, run.precision, 0, run.batch, 5);
     StepLog log(model, run.batch, run.log_rows);
     log.begin(1, 0, 1e-4, 1e-4);
-    {
-        const DiscriminatorStep d = reference_d_step(model, run.loss, batch);
-        log.add(d, batch);
-        apply(model, d, 1e-4, {}, log.halted());
-    }
-    const GeneratorStep g = reference_g_step(model, run.loss, batch);
-    log.add(g, batch);
-    apply(model, g, 1e-4, {}, log.halted());
+    for (const bool g_turn : {false, true})
+        training_turn(model, run.loss, batch, run.step, g_turn, [&](const auto& step) {
+            log.add(step, batch);
+            apply(model, step, 1e-4, {}, log.halted());
+        });
     return device.arena().peak_bytes();
 }
 
@@ -48,8 +45,10 @@ TEST_CASE("the plan is what an iteration takes", "[plan]") {
         const PlannedRun plain{.model = tiny_config(), .precision = precision, .batch = 3};
         PlannedRun options_on = plain;
         options_on.model.upsample = Upsample::resize, options_on.ema = 0.9;
+        options_on.step = StepKind::reference;
         for (const PlannedRun& run : {plain, options_on}) {
-            INFO(to_string(run.model.upsample) << ", ema " << run.ema);
+            INFO(to_string(run.model.upsample) << ", ema " << run.ema << ", "
+                                               << to_string(run.step));
             SimOptions options;
             options.architecture = architecture;
             const auto sim = Device::sim(options);

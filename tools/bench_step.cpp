@@ -11,7 +11,7 @@ namespace {
 struct StepOptions {
     StepBenchmark benchmark;
     DeviceOptions device{.name = "cpu"};
-    std::string precision = "f32", json;
+    std::string precision = "f32", step = "fused", json;
 };
 
 CLI::App* add_step_command(CLI::App& app, StepOptions& options) {
@@ -24,6 +24,8 @@ CLI::App* add_step_command(CLI::App& app, StepOptions& options) {
     };
     add_device_options(*step, options.device);
     step->add_option("--precision", options.precision, "f32, bf16 or f64")->capture_default_str();
+    step->add_option("--step", options.step, "fused, or reference: plain differentiation")
+        ->capture_default_str();
     count("--image-size", b.image_size, "height and width of the images");
     count("--batch-size", b.batch_size, "images per step");
     count("--labels", b.labels, "attributes");
@@ -47,6 +49,7 @@ void print_row(const char* name, const StepTime& time) {
 int run_step(StepOptions& options) {
     auto& benchmark = options.benchmark;
     benchmark.precision = precision_from_string(options.precision);
+    benchmark.step = step_kind_from_string(options.step);
     const auto device = open_device(options.device, to_stderr).device;
     JsonFile file(options.json);
     fmt::print("device {}, {}\n", device_report(*device), options.precision);

@@ -9,6 +9,7 @@ struct Options {
     std::vector<std::string> files;
     sg::tools::DeviceOptions device{.name = "cpu"};
     std::string precision = "f32";
+    std::string step = "fused";
     bool quiet = false;
 };
 
@@ -41,15 +42,18 @@ int run(int argc, char** argv) {
     sg::tools::add_device_options(app, options.device);
     app.add_option("--precision", options.precision, "f32, or f64 on the cpu")
         ->capture_default_str();
+    app.add_option("--step", options.step, "fused, or reference: plain differentiation")
+        ->capture_default_str();
     app.add_flag("-q,--quiet", options.quiet, "print only misses and the summary");
     if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
 
     const auto device = sg::tools::open_device(options.device, sg::tools::to_stderr).device;
     const auto precision = sg::precision_from_string(options.precision);
+    const auto step = sg::step_kind_from_string(options.step);
     int misses = 0;
     for (const std::string& file : options.files) {
         try {
-            misses += report(file, sg::run_parity(file, *device, precision), options.quiet);
+            misses += report(file, sg::run_parity(file, *device, precision, step), options.quiet);
         } catch (const sg::Error& error) {
             fmt::print(stderr, "sg_parity: error: {}\n", error.what());
             ++misses;

@@ -6,6 +6,7 @@
 
 #include <fmt/ranges.h>
 
+#include "model/fused_step.h"
 #include "train/data/pack_file.h"
 
 namespace sg {
@@ -76,6 +77,8 @@ std::vector<ConfigOption> config_options(TrainConfig& c) {
         {"Run", "precision", "f32, tf32 (f32, convolutions rounded on a GPU) or bf16",
          &c.precision},
         {"Run", "conv", "convolutions on a GPU: auto (the fastest of all), own, or cudnn", &c.conv},
+        {"Run", "step", "fused, or reference: plain automatic differentiation, to compare with",
+         &c.step},
         {"Run", "threads", "processor threads; 0: all", &c.threads},
         {"Run", "out", "run folder; default runs/NAMES-NUMBER", &c.out},
         {"Run", "log-step", "iterations between lines of metrics", &c.log_step},
@@ -122,6 +125,7 @@ void validate(const TrainConfig& c) {
     require(c.ema >= 0 && c.ema < 1, "config", "ema is {}, expected a decay in [0, 1)", c.ema);
     require(!c.packs.empty(), "config", "packs is empty, expected auto, off or a folder");
     conv_policy_from_string(c.conv);
+    step_kind_from_string(c.step);
     parse_image_size(c.image_size);
     gan_loss_from_string(c.gan);
     require(c.batch_size >= 2, "config",

@@ -53,6 +53,7 @@ struct TrainConfig {
     int seed = 1;
     // run
     std::string device = "auto", precision = "f32", conv = "auto";
+    std::string step = "fused";  ///< fused, or reference: plain differentiation, to compare
     int threads = 0;
     std::string out;  ///< run folder; "": runs/NAMES-NUMBER
     int log_step = 10, sample_step = 1000, model_save_step = 10000;

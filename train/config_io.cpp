@@ -123,8 +123,8 @@ std::string to_json(const TrainConfig& config) {
     TrainConfig copy = config;
     nlohmann::json json;
     for (const ConfigOption& option : config_options(copy)) {
-        const bool result_depends =
-            std::string(option.group) != "Run" || option.name == "precision";
+        const bool result_depends = std::string(option.group) != "Run" ||
+                                    option.name == "precision" || option.name == "step";
         const bool speed_only = option.name == "num-workers" || option.name == "cache-mb" ||
                                 option.name == "packs" || option.name == "resident";
         if (!result_depends || speed_only) continue;

@@ -37,8 +37,8 @@ size_t run_iteration(Device& planning, const PlannedRun& run) {
         log.add(step, batch);
         apply(model, step, 0, {}, log.halted());
     };
-    take(reference_d_step(model, run.loss, batch));
-    take(reference_g_step(model, run.loss, batch));
+    training_turn(model, run.loss, batch, run.step, false, take);
+    training_turn(model, run.loss, batch, run.step, true, take);
     return model_bytes;
 }
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "engine/device.h"
+#include "model/fused_step.h"
 #include "model/losses.h"
-#include "model/stargan.h"
 
 namespace sg {
 
@@ -24,6 +24,7 @@ struct PlannedRun {
     int samples = 0;  ///< faces of the sample grid (of all data sets), which stay on the device
     double ema = 0;   ///< decay of the average of G; 0: none
     LossConfig loss = {};
+    StepKind step = StepKind::fused;
     int64_t log_rows = 10;  ///< D steps whose losses wait on the device
 };
 

@@ -16,11 +16,12 @@ namespace {
 class Replay {
   public:
     Replay(const SafetensorsReader& file, const ParityConfig& config, Device& device,
-           Precision precision, double noise, uint64_t seed)
+           Precision precision, StepKind step, double noise, uint64_t seed)
         : file_(file),
           config_(config),
           device_(device),
           type_(master_type(precision)),
+          step_(step),
           noise_(noise),
           rng_{.seed = seed},
           model_(device, config_.model, precision) {
@@ -78,8 +79,12 @@ class Replay {
 
     void iterate(int i) {
         const TrainingBatch b = batch(i);
+        training_turn(model_, config_.loss, b, step_, (i + 1) % config_.n_critic == 0,
+                      [&](auto&& step) { take(i, b, step); });
+    }
+
+    void take(int i, const TrainingBatch& b, DiscriminatorStep& d) {
         const std::string prefix = fmt::format("it{}.", i);
-        DiscriminatorStep d = reference_d_step(model_, config_.loss, b);
         add_losses(i, {{"d_real", d.loss_real},
                        {"d_fake", d.loss_fake},
                        {"d_cls", d.loss_cls},
@@ -92,8 +97,10 @@ class Replay {
         }
         add_gradients(prefix + "grad.D.", model_.D.parameters(), d.grads);
         apply(model_, d, config_.d_lr, config_.adam);
-        if ((i + 1) % config_.n_critic != 0) return;
-        GeneratorStep g = reference_g_step(model_, config_.loss, b);
+    }
+
+    void take(int i, const TrainingBatch&, GeneratorStep& g) {
+        const std::string prefix = fmt::format("it{}.", i);
         add_losses(i, {{"g_fake", g.loss_fake}, {"g_rec", g.loss_rec}, {"g_cls", g.loss_cls}});
         add_image(prefix + "x_rec", g.x_rec);
         add_gradients(prefix + "grad.G.", model_.G.parameters(), g.grads);
@@ -157,6 +164,7 @@ class Replay {
     const ParityConfig& config_;
     Device& device_;
     DType type_;
+    StepKind step_;
     double noise_;
     Rng rng_;
     StarGan model_;
@@ -186,12 +194,12 @@ bool all_pass(const std::vector<ParityCheck>& checks) {
 }  // namespace
 
 std::vector<ParityCheck> run_parity(const std::filesystem::path& path, Device& device,
-                                    Precision precision) {
+                                    Precision precision, StepKind step) {
     require(precision == Precision::f32 || precision == Precision::f64, "parity",
             "{} rounds away what these files check; use f32 or f64", to_string(precision));
     const SafetensorsReader file(path);
     const ParityConfig config = read_config(file);
-    const auto quantities = Replay(file, config, device, precision, 0, 0).run();
+    const auto quantities = Replay(file, config, device, precision, step, 0, 0).run();
     auto checks = compare(file, precision, quantities);
     // A ReLU, a LeakyReLU or the L1 loss within rounding of its kink turns rounding into a jump of
     // the gradient. How much each quantity jumps is measured: the run is repeated with inputs
@@ -199,7 +207,7 @@ std::vector<ParityCheck> run_parity(const std::filesystem::path& path, Device& d
     constexpr int repeats = 6;
     const double noise = precision == Precision::f64 ? 2e-7 : 4e-6;
     for (int k = 1; k <= repeats && !all_pass(checks); ++k) {
-        const auto moved = Replay(file, config, device, precision, noise, uint64_t(k)).run();
+        const auto moved = Replay(file, config, device, precision, step, noise, uint64_t(k)).run();
         for (size_t i = 0; i < checks.size(); ++i) {
             const double movement = error_of(quantities[i], moved[i].values, quantities[i].values);
             const double wider = std::min(3 * movement, widest_tolerance(quantities[i].kind));

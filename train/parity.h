@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "model/reference_step.h"
+#include "model/fused_step.h"
 
 namespace sg {
 
@@ -18,10 +18,10 @@ struct ParityCheck {
     bool passed() const { return error <= tolerance; }  // false for NaN
 };
 
-/// Replays a frozen run (format stargan-parity-1) with reference_step and compares everything the
+/// Replays a frozen run (format stargan-parity-1) with either step and compares everything the
 /// file holds. Throws Error if the file is not of this format, or holds a tensor that no rule here
 /// compares: nothing is skipped silently.
 std::vector<ParityCheck> run_parity(const std::filesystem::path& file, Device& device,
-                                    Precision precision);
+                                    Precision precision, StepKind step = StepKind::fused);
 
 }  // namespace sg

@@ -97,19 +97,22 @@ Resumed resume_run(const fs::path& run, const TrainConfig& config, const Trainin
 }
 
 double seconds_per_iteration(const StarGan& model, const LossConfig& loss,
-                             const TrainingBatch& batch, int n_critic) {
+                             const TrainingBatch& batch, StepKind kind, int n_critic) {
     using Clock = std::chrono::steady_clock;
-    double d_seconds = 0, g_seconds = 0;
-    for (int pass = 0; pass < 2; ++pass) {
+    const auto seconds = [&](bool g_turn) {
         const auto begin = Clock::now();
-        reference_d_step(model, loss, batch).loss_real.item();  // waits for the device
-        const auto middle = Clock::now();
-        reference_g_step(model, loss, batch).loss_rec.item();
-        d_seconds = std::chrono::duration<double>(middle - begin).count();
-        g_seconds = std::chrono::duration<double>(Clock::now() - middle).count();
-        if (d_seconds + g_seconds > 20) break;  // the first pass was long enough to judge by
+        training_turn(model, loss, batch, kind, g_turn, [](const auto& step) {
+            step.loss_cls.item();  // waits for the device
+        });
+        return std::chrono::duration<double>(Clock::now() - begin).count();
+    };
+    double d_turn = 0, both = 0;
+    for (int pass = 0; pass < 2; ++pass) {
+        d_turn = seconds(false);
+        both = seconds(true);
+        if (d_turn + both > 20) break;  // the first pass was long enough to judge by
     }
-    return d_seconds + g_seconds / n_critic;
+    return (d_turn * (n_critic - 1) + both) / n_critic;
 }
 
 std::vector<TruthError> write_truth(const fs::path& run, Device& device, const Generator& G,

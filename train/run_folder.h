@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "model/fused_step.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/samples.h"
@@ -43,10 +44,10 @@ Resumed resume_run(const std::filesystem::path& run, const TrainConfig& config,
                    const TrainingData& data, StarGan& model,
                    const std::function<void(const std::string&)>& say);
 
-/// How long training will take, by one step of each kind that is not applied. The first steps,
-/// which build all convolution primitives, do not count.
+/// How long training will take, by turns of D alone and of both that are not applied. The first
+/// turns, which build all convolution primitives, do not count.
 double seconds_per_iteration(const StarGan& model, const LossConfig& loss,
-                             const TrainingBatch& batch, int n_critic);
+                             const TrainingBatch& batch, StepKind kind, int n_critic);
 
 /// Measures how near the true pictures translations of held-out built-in faces come, and writes
 /// truth.txt. Empty if no data set is built in or nothing is held out.

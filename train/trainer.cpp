@@ -26,6 +26,7 @@ class Run {
           data_(config_, request.cache, say_, request.stop),
           schedule_(data_.sets(), config_.joint_iteration, config_.n_critic),
           loss_(loss_config(config_)),
+          step_(step_kind_from_string(config_.step)),
           last_g_(data_.sets()) {
         say_(data_.report());
         data_.require_trainable(config_.batch_size);
@@ -35,6 +36,7 @@ class Run {
                                  .samples = config_.samples * data_.sets(),
                                  .ema = config_.ema,
                                  .loss = loss_,
+                                 .step = step_,
                                  .log_rows = log_rows()};
         prepare_device(device, planned, say_);
         data_.make_resident(device, say_);
@@ -87,8 +89,9 @@ class Run {
 
     /// Also builds all primitives, before the first iteration.
     void report_time(const TrainingBatch& batch, int64_t end) {
-        const double iteration = seconds_per_iteration(*model_, loss_, batch, config_.n_critic) *
-                                 schedule_.steps_per_iteration();
+        const double iteration =
+            seconds_per_iteration(*model_, loss_, batch, step_, config_.n_critic) *
+            schedule_.steps_per_iteration();
         say_(time_report(iteration, end - iteration_, device_.arena().peak_bytes()));
     }
 
@@ -107,15 +110,11 @@ class Run {
         const double g_lr = config_.g_lr * factor, d_lr = config_.d_lr * factor;
         const AdamOptions adam{.beta1 = config_.beta1, .beta2 = config_.beta2};
         log_->begin(iteration_ + 1, batch.group, g_lr, d_lr);
-        {  // D's gradients are gone before G's are made
-            const DiscriminatorStep d = reference_d_step(*model_, loss_, batch);
-            log_->add(d, batch);
-            apply(*model_, d, d_lr, adam, log_->halted());
-        }
-        if (!g_step) return;
-        const GeneratorStep g = reference_g_step(*model_, loss_, batch);
-        log_->add(g, batch);
-        apply(*model_, g, g_lr, adam, log_->halted());
+        training_turn(*model_, loss_, batch, step_, g_step, [&]<class Step>(const Step& step) {
+            log_->add(step, batch);
+            const bool of_d = std::is_same_v<Step, DiscriminatorStep>;
+            apply(*model_, step, of_d ? d_lr : g_lr, adam, log_->halted());
+        });
     }
 
     /// Whether a step's losses are to be shown: those of the last turn of the data sets before
@@ -220,6 +219,7 @@ class Run {
     TrainingData data_;
     JointSchedule schedule_;
     LossConfig loss_;
+    StepKind step_;
     std::optional<StarGan> model_;
     std::optional<SampleGrid> grid_;
     std::optional<MetricsFile> metrics_file_;
