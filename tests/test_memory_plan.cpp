@@ -47,8 +47,8 @@ TEST_CASE("the plan is what an iteration takes", "[plan]") {
         options_on.model.upsample = Upsample::resize, options_on.ema = 0.9;
         options_on.step = StepKind::reference;
         for (const PlannedRun& run : {plain, options_on}) {
-            INFO(to_string(run.model.upsample) << ", ema " << run.ema << ", "
-                                               << to_string(run.step));
+            INFO(to_string(run.model.upsample)
+                 << ", ema " << run.ema << ", " << to_string(run.step));
             SimOptions options;
             options.architecture = architecture;
             const auto sim = Device::sim(options);
