@@ -3,7 +3,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 
@@ -71,20 +70,15 @@ void check_losses(const GeneratorStep& g) {
     check_finite("G", {g.loss_fake, g.loss_cls, g.loss_rec});
 }
 
-/// Milliseconds of D's and G's part of a turn of both, updates included.
-std::array<double, 2> timed_turn(StarGan& model, const TrainingBatch& batch, StepKind kind) {
-    using Clock = std::chrono::steady_clock;
-    std::array<double, 2> times{};
-    size_t part = 0;
-    auto start = Clock::now();
-    training_turn(model, {}, batch, kind, true, [&](const auto& step) {
+/// Milliseconds of a turn, updates included.
+double timed_turn(StarGan& model, const TrainingBatch& batch, StepKind kind, bool g_turn) {
+    const auto start = std::chrono::steady_clock::now();
+    training_turn(model, {}, batch, kind, g_turn, [&](const auto& step) {
         apply(model, step, learning_rate, {});
         check_losses(step);
-        const auto end = Clock::now();
-        times[part++] = std::chrono::duration<double, std::milli>(end - start).count();
-        start = end;
     });
-    return times;
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+        .count();
 }
 
 double peak_rss_mb() {
@@ -120,7 +114,8 @@ StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& b,
 
     std::vector<double> d_times, g_times;
     for (int i = 0; i < b.warmup + b.repeats; ++i) {
-        const auto [d, g] = timed_turn(model, batch, b.step);
+        const double d = timed_turn(model, batch, b.step, false);
+        const double g = timed_turn(model, batch, b.step, true) - d;
         if (i < b.warmup) continue;
         d_times.push_back(d);
         g_times.push_back(g);

@@ -30,15 +30,16 @@ struct StepTime {
 StepTime summarise(std::vector<double> milliseconds);
 
 struct StepBenchmarkResult {
-    StepTime d_step, g_step;
+    StepTime d_step;
+    StepTime g_step;  ///< what G's step adds to a turn: the fused steps share its first pass
     double iteration_ms = 0;    ///< per D update: (n_critic d + g) / n_critic, of the medians
     double tensor_peak_mb = 0;  ///< most memory ever in tensors
     double peak_rss_mb = 0;     ///< most memory the process ever had
 };
 
-/// Times whole steps, update included, D and G in turn, on a freshly initialised model. Random
-/// numbers are fixed, so every run does the same work. A GPU is prepared as for training, which
-/// say() is told. Throws Error if a loss is not finite.
+/// Times turns of D and of both, updates included, one after the other, on a freshly initialised
+/// model. Random numbers are fixed, so every run does the same work. A GPU is prepared as for
+/// training, which say() is told. Throws Error if a loss is not finite.
 StepBenchmarkResult run_step_benchmark(
     Device& device, const StepBenchmark& benchmark,
     const std::function<void(const std::string& line)>& say = [](const std::string&) {});

@@ -60,15 +60,20 @@ cp scripts/demo.toml "$package/share/"
 cp benchmarks/gpu_check.schema.json "$package/share/"
 cp scripts/gpu_check.sh "$package/"
 
+# compiler LANGUAGE FACT: what CMake found.
+compiler() {
+    sed -n "s/^set(CMAKE_$1_COMPILER_$2 \"\(.*\)\")/\1/p" $build/CMakeFiles/*/"CMake$1Compiler.cmake"
+}
+
 # Facts of the build: a name and its value per line.
 {
     echo "version $version"
     echo "commit $(git rev-parse HEAD 2>/dev/null || echo unknown)$(git diff --quiet HEAD 2>/dev/null || echo " and changes")"
     echo "glibc $(objdump -T "$package/bin/stargan" | grep -o 'GLIBC_[0-9.]*' | sed 's/GLIBC_//' | sort -Vu | tail -n 1)"
     echo "instructions x86-64-v3"
-    echo "compiler $(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' $build/CMakeCache.txt | xargs -I{} {} --version | head -n 1)"
-    if grep -q '^CMAKE_CUDA_COMPILER:' $build/CMakeCache.txt; then
-        echo "CUDA $(sed -n 's/^set(CMAKE_CUDA_COMPILER_VERSION "\(.*\)")/\1/p' $build/CMakeFiles/*/CMakeCUDACompiler.cmake)"
+    echo "compiler $(compiler CXX ID) $(compiler CXX VERSION)"
+    if [[ $("$package/bin/sg_info") == *"CUDA       kernels for"* ]]; then
+        echo "CUDA $(compiler CUDA VERSION)"
         echo "architectures $architectures"
     fi
 } >"$package/share/build.txt"

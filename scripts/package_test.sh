@@ -57,8 +57,7 @@ inside "sg_train $small --device cpu --num-iters 20 --out run --quiet &&
 echo "== the tests of its tools"
 for test in "$package"/share/tests/tools/*.sh; do
     name=$(basename "$test" .sh)
-    # These look at the source tree, or check reports with Python.
-    [[ $name != common && $name != gpu_check && $name != eval ]] || continue
+    [[ $name != common ]] && ! grep -qE 'python|SOURCE' "$test" || continue  # the system has neither
     inside "bash /opt/stargan/share/tests/tools/$name.sh /opt/stargan/bin" >"$system/tmp/said" 2>&1 ||
         { echo "package_test: $name failed" >&2 && tail "$system/tmp/said" >&2 && exit 1; }
     echo "$name: ok"

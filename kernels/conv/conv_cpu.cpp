@@ -44,23 +44,51 @@ void plain_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
     }
 }
 
+/// Whether the convolution itself can finish its sums.
+template <class T>
+bool plain_epilogue(const ConvEpilogue<T>& e) {
+    return !e.mask && !e.residual && (e.slope == 1 || !std::is_same_v<T, double>);
+}
+
+/// The epilogue behind the bias, for elements [begin, end). Each is read before it is written, so
+/// the arrays may be one and the same, and the loop takes many at once.
+template <bool mask, bool residual, class T, class Sum, class Out>
+void finish(const ConvEpilogue<T>& e, const Sum* sums, Out* out, int64_t begin, int64_t end) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; ++i) {
+        Sum v = sums[i];
+        v = v > 0 ? v : v * e.slope;
+        if constexpr (mask) v = Sum(e.mask[i]) > 0 ? v : v * e.mask_slope;
+        if constexpr (residual) v += Sum(e.residual[i]);
+        store(out[i], v);
+    }
+}
+
 /// Applies the epilogue to the unrounded sums that `plain(sums)` leaves. They have memory of their
-/// own, because the result may be narrower than they are, or hold an operand of the epilogue.
+/// own if the result is narrower than they are, or holds an operand of the epilogue.
 template <class T, class Out, class Plain>
 void with_epilogue(CpuContext& context, int64_t count, int64_t channels, const ConvEpilogue<T>& e,
                    Out* out, const Plain& plain) {
     using Sum = acc_t<T>;
-    auto* sums = static_cast<Sum*>(context.conv_cache().workspace(size_t(count) * sizeof(Sum)));
+    Sum* sums = nullptr;
+    if constexpr (std::is_same_v<Sum, Out>) {
+        const void *mask = e.mask, *residual = e.residual;
+        if (mask != out && residual != out) sums = out;
+    }
+    if (!sums)
+        sums = static_cast<Sum*>(context.conv_cache().workspace(size_t(count) * sizeof(Sum)));
     plain(sums);
     parallel_chunks(context, count, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-            Sum v = sums[i];
-            if (e.bias) v += e.bias[i % channels];
-            if (!(v > 0)) v *= Sum(e.slope);
-            if (e.mask && !(Sum(e.mask[i]) > 0)) v *= Sum(e.mask_slope);
-            if (e.residual) v += Sum(e.residual[i]);
-            out[i] = Out(v);
-        }
+        if (e.bias)
+            for (int64_t i = begin; i < end; ++i) sums[i] += e.bias[i % channels];
+        if (e.mask && e.residual)
+            finish<true, true>(e, sums, out, begin, end);
+        else if (e.mask)
+            finish<true, false>(e, sums, out, begin, end);
+        else if (e.residual)
+            finish<false, true>(e, sums, out, begin, end);
+        else
+            finish<false, false>(e, sums, out, begin, end);
     });
 }
 
@@ -70,7 +98,7 @@ template <class T, class Out>
 void conv_forward(CpuContext& context, const ConvForwardArgs<T, Out>& args) {
     check_conv_forward(args);
     const ConvShape& s = args.shape;
-    if (!args.epilogue.more()) {
+    if (plain_epilogue(args.epilogue)) {
         plain_forward(context, args);
     } else {
         with_epilogue(context, s.y_size(), s.K, args.epilogue, args.y, [&](acc_t<T>* sums) {

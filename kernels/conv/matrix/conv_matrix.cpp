@@ -42,12 +42,15 @@ struct Target {
     int64_t H, W, columns;
     int64_t a, b, stride;
     const float* bias;
+    float slope;
 
     void write(const Gather& g, int64_t m, int64_t column, int64_t count, const float* sums) const {
         const int64_t j = m % g.columns, i = m / g.columns % g.rows, n = m / (g.columns * g.rows);
         Out* to = out + ((n * H + a + i * stride) * W + b + j * stride) * columns + column;
-        for (int64_t k = 0; k < count; ++k)
-            to[k] = Out(bias ? sums[k] + bias[column + k] : sums[k]);
+        for (int64_t k = 0; k < count; ++k) {
+            const float v = bias ? sums[k] + bias[column + k] : sums[k];
+            store(to[k], v > 0 ? v : v * slope);
+        }
     }
 };
 
@@ -140,8 +143,9 @@ void matrix_conv_forward(CpuContext& context, const ConvForwardArgs<T, Out>& arg
                                         memory.resize(panel_floats(g, s.K));
                                         lay_out<T>(context, g, s.K, weights, memory.data());
                                     });
-    multiply(context, g, args.x, panels,
-             Target<Out>{args.y, s.P(), s.Q(), s.K, 0, 0, 1, args.epilogue.bias});
+    multiply(
+        context, g, args.x, panels,
+        Target<Out>{args.y, s.P(), s.Q(), s.K, 0, 0, 1, args.epilogue.bias, args.epilogue.slope});
 }
 
 template <class T, class Out>
@@ -164,7 +168,7 @@ void matrix_conv_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
         const int64_t across = std::min(s.stride, s.W);
         multiply(context, gathers[i], args.grad_y, panels,
                  Target<Out>{args.grad_x, s.H, s.W, s.C, int64_t(i) / across, int64_t(i) % across,
-                             s.stride, nullptr});
+                             s.stride, nullptr, 1});
         panels += panel_floats(gathers[i], s.C);
     }
 }

@@ -8,7 +8,7 @@
 
 namespace sg {
 
-/// Of the epilogue, only the bias.
+/// Of the epilogue, bias and slope.
 template <class T, class Out>
 void matrix_conv_forward(CpuContext& context, const ConvForwardArgs<T, Out>& args);
 /// Without an epilogue.

@@ -83,8 +83,19 @@ auto wgrad_desc(const dnnl::engine& engine, const Problem& p,
 #endif
 }
 
+dnnl::post_ops leaky_relu(float slope) {
+    dnnl::post_ops ops;
+    constexpr auto relu = dnnl::algorithm::eltwise_relu;
+#if DNNL_VERSION_MAJOR >= 3
+    ops.append_eltwise(relu, slope, 0);
+#else
+    ops.append_eltwise(1, relu, slope, 0);
+#endif
+    return ops;
+}
+
 ConvPrimitive build(const dnnl::engine& engine, ConvPass pass, const ConvShape& s,
-                    memory::data_type in, memory::data_type out, bool bias) {
+                    memory::data_type in, memory::data_type out, bool bias, float slope) {
     using tag = memory::format_tag;
     // In dgrad the output is x, in forward y; wgrad writes f32 weights and reads both.
     const auto x_type = pass == ConvPass::dgrad ? out : in;
@@ -98,6 +109,7 @@ ConvPrimitive build(const dnnl::engine& engine, ConvPass pass, const ConvShape& 
               .pad = {s.pad, s.pad},
               .attr = {}};
     p.attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+    if (slope != 1) p.attr.set_post_ops(leaky_relu(slope));
     ConvPrimitive result;
     result.x = p.x;
     result.y = p.y;
@@ -136,14 +148,15 @@ memory::desc plain_weights_desc(const ConvShape& shape) {
 OnednnCache::OnednnCache() : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {}
 
 const ConvPrimitive& OnednnCache::primitive(ConvPass pass, const ConvShape& s, memory::data_type in,
-                                            memory::data_type out, bool bias, int threads) {
-    const ShapeKey key{int(pass), s.N,      s.H,   s.W,     s.C,      s.K,  s.R,
-                       s.S,       s.stride, s.pad, int(in), int(out), bias, threads};
+                                            memory::data_type out, bool bias, float slope,
+                                            int threads) {
+    const ShapeKey key{int(pass), s.N,   s.H,     s.W,      s.C,  s.K,   s.R,    s.S,
+                       s.stride,  s.pad, int(in), int(out), bias, slope, threads};
     auto& slot = primitives_[key];
     if (!slot) {
         const ThreadCountGuard guard(threads);
         try {
-            slot = std::make_unique<ConvPrimitive>(build(engine_, pass, s, in, out, bias));
+            slot = std::make_unique<ConvPrimitive>(build(engine_, pass, s, in, out, bias, slope));
         } catch (const dnnl::error& error) {
             primitives_.erase(key);
             const bool bf16 = in == memory::data_type::bf16;

@@ -29,10 +29,11 @@ class OnednnCache {
     dnnl::engine& engine() { return engine_; }
     dnnl::stream& stream() { return stream_; }
 
-    /// `threads` is the number of threads the primitive will run on (part of the key).
+    /// With a slope other than 1 a LeakyReLU acts on the forward pass's sums before they are
+    /// stored. `threads` is the number of threads the primitive will run on (part of the key).
     const ConvPrimitive& primitive(ConvPass pass, const ConvShape& shape,
                                    dnnl::memory::data_type in, dnnl::memory::data_type out,
-                                   bool bias, int threads);
+                                   bool bias, float slope, int threads);
 
     /// `w` (f32, KRSC) in the layout of `primitive`. Reordered again when `version` differs from
     /// the one remembered for (w, primitive), always if version is 0.
@@ -46,7 +47,7 @@ class OnednnCache {
 
   private:
     using ShapeKey = std::tuple<int, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
-                                int64_t, int64_t, int, int, bool, int>;
+                                int64_t, int64_t, int, int, bool, float, int>;
     struct LaidOut {
         uint64_t version = 0;
         dnnl::memory memory;

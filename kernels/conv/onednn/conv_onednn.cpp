@@ -54,7 +54,7 @@ void onednn_conv_forward(CpuContext& context, const ConvForwardArgs<T, Out>& arg
     OnednnCache& cache = context.conv_cache().onednn();
     const float* bias = args.epilogue.bias;
     const auto& p = cache.primitive(ConvPass::forward, args.shape, type_of<T>, type_of<Out>,
-                                    bias != nullptr, context.threads());
+                                    bias != nullptr, args.epilogue.slope, context.threads());
     std::unordered_map<int, memory> arguments{
         {DNNL_ARG_SRC, memory(p.x, cache.engine(), mutable_pointer(args.x))},
         {DNNL_ARG_WEIGHTS, cache.weights(p, args.shape, args.w, args.weight_version)},
@@ -69,7 +69,7 @@ void onednn_conv_forward(CpuContext& context, const ConvForwardArgs<T, Out>& arg
 template <class T, class Out>
 void onednn_conv_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
     OnednnCache& cache = context.conv_cache().onednn();
-    const auto& p = cache.primitive(ConvPass::dgrad, args.shape, type_of<T>, type_of<Out>, false,
+    const auto& p = cache.primitive(ConvPass::dgrad, args.shape, type_of<T>, type_of<Out>, false, 1,
                                     context.threads());
     run(context, p,
         {{DNNL_ARG_DIFF_DST, memory(p.y, cache.engine(), mutable_pointer(args.grad_y))},
@@ -88,7 +88,7 @@ void onednn_conv_wgrad(CpuContext& context, const ConvWgradArgs<T>& args) {
     const auto build = [&](int64_t batch) -> const ConvPrimitive& {
         ConvShape part = shape;
         part.N = batch;
-        return cache.primitive(ConvPass::wgrad, part, type_of<T>, type_of<T>, false, 1);
+        return cache.primitive(ConvPass::wgrad, part, type_of<T>, type_of<T>, false, 1, 1);
     };
     const ConvPrimitive& full = build(slice);
     const ConvPrimitive& last = build(shape.N - slice * (slices - 1));

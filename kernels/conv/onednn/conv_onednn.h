@@ -14,7 +14,7 @@ inline constexpr bool has_onednn = true;
 inline constexpr bool has_onednn = false;
 #endif
 
-/// Of the epilogue, only the bias.
+/// Of the epilogue, bias and slope.
 template <class T, class Out>
 void onednn_conv_forward(CpuContext& context, const ConvForwardArgs<T, Out>& args);
 /// Without an epilogue.

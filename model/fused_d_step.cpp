@@ -104,27 +104,40 @@ class DStep {
         conv2d_into(cls, images(last, 0, B_), cls_weight, D_.cls_options());
         result_.real_logits = flatten(cls);
 
-        const auto real = loss_and_gradient(images(src, 0, B_), [&](const Tensor& s) {
-            return adversarial_loss_real(loss_.gan, s);
-        });
-        const auto fake = loss_and_gradient(images(src, B_, 2 * B_), [&](const Tensor& s) {
-            return adversarial_loss_fake(loss_.gan, s);
-        });
+        src_seeds_ = Tensor::empty(device, src.shape(), D_.compute());
+        if (penalised_)
+            wgan_heads(src);
+        else
+            eq1_heads(src);
         const auto classes = loss_and_gradient(result_.real_logits, [&](const Tensor& logits) {
             return classification_loss(labels_, batch_.group, logits, batch_.c_org);
         });
+        result_.loss_cls = classes.first;
+        cls_seeds_ = cast(affine(classes.second, loss_.lambda_cls), D_.compute()).view(cls.shape());
+    }
+
+    /// Means, whose gradients are constants; x_hat's chain starts from ones and yields
+    /// g = d sum(D_src) / d x_hat.
+    void wgan_heads(const Tensor& src) {
+        result_.loss_real = adversarial_loss_real(loss_.gan, images(src, 0, B_));
+        result_.loss_fake = adversarial_loss_fake(loss_.gan, images(src, B_, 2 * B_));
+        run_kernel(src_seeds_, [&]<class T>(auto& context) {
+            patch_seeds(context, PatchSeedsArgs<T>{
+                                     .B = B_, .M = src.size() / N_, .seeds = src_seeds_.data<T>()});
+        });
+    }
+
+    void eq1_heads(const Tensor& src) {
+        const auto real = loss_and_gradient(images(src, 0, B_), [&](const Tensor& s) {
+            return adversarial_loss_real(loss_.gan, s);
+        });
+        const auto fake = loss_and_gradient(images(src, B_, N_), [&](const Tensor& s) {
+            return adversarial_loss_fake(loss_.gan, s);
+        });
         result_.loss_real = real.first;
         result_.loss_fake = fake.first;
-        result_.loss_cls = classes.first;
-
-        const DType compute = D_.compute();
-        src_seeds_ = Tensor::empty(device, src.shape(), compute);
         convert(images(src_seeds_, 0, B_), real.second);
-        convert(images(src_seeds_, B_, 2 * B_), fake.second);
-        if (penalised_)  // x_hat's chain starts from ones and yields g = d sum(D_src) / d x_hat
-            convert(images(src_seeds_, 2 * B_, N_),
-                    Tensor::full(device, with_images(src.shape(), B_), master, 1));
-        cls_seeds_ = cast(affine(classes.second, loss_.lambda_cls), compute).view(cls.shape());
+        convert(images(src_seeds_, B_, N_), fake.second);
     }
 
     /// u_L from the heads, then u_{l-1} = m_{l-1} . (W_l^T u_l), with m_l read off a_l; real
@@ -230,48 +243,6 @@ DiscriminatorStep fused_d_step(const StarGan& model, const LossConfig& loss,
     const GradMode off(false);
     const Tensor fake = x_fake ? x_fake.detach() : model.G.forward(batch.x_real, batch.c_trg);
     return DStep(model, loss, batch, fake).run();
-}
-
-StepKind step_kind_from_string(const std::string& text) {
-    if (text == "reference") return StepKind::reference;
-    if (text == "fused") return StepKind::fused;
-    throw Error("step", fmt::format("'{}' is unknown, expected reference or fused", text));
-}
-
-const char* to_string(StepKind kind) {
-    return kind == StepKind::fused ? "fused" : "reference";
-}
-
-GeneratorStep fused_g_step(const StarGan& model, const LossConfig& loss, const TrainingBatch& batch,
-                           const Tensor& given) {
-    const auto& [x_real, c_org, c_trg, alpha, group] = batch;
-    GeneratorStep step;
-    const Tensor x_fake = given ? given : model.G.forward(x_real, c_trg);
-
-    // Through D on a leaf of its own: its weights' gradients are nobody's business here, and D's
-    // maps are gone before G's second pass.
-    Tensor by_fake;
-    {
-        Tensor leaf = x_fake.detach();
-        leaf.set_requires_grad();
-        const auto fake = model.D.forward(leaf);
-        const Tensor loss_fake = adversarial_loss_generator(loss.gan, fake.src);
-        const Tensor loss_cls = classification_loss(model.config.labels, group, fake.cls, c_trg);
-        by_fake = grad({add(loss_fake, affine(loss_cls, loss.lambda_cls))}, {leaf})[0];
-        step.loss_fake = loss_fake.detach();
-        step.loss_cls = loss_cls.detach();
-        step.fake_logits = fake.cls.detach();
-    }
-
-    const Tensor x_rec = model.G.forward(x_fake, c_org);
-    const Tensor loss_rec = l1_loss(x_real, x_rec);
-    // <x_fake, dL/dx_fake> has D's part of the gradient as its own.
-    const Tensor total = add(affine(loss_rec, loss.lambda_rec), sum(mul(x_fake, by_fake)));
-    step.loss_rec = loss_rec.detach();
-    step.grads = grad({total}, model.G.parameters().tensors());
-    step.x_fake = x_fake.detach();
-    step.x_rec = x_rec.detach();
-    return step;
 }
 
 }  // namespace sg
