@@ -59,8 +59,8 @@ TEST_CASE("the same seed gives the same bits on a GPU", "[model]") {
             StarGan model = make_model(*gpu, small_config({kFive}), precision, 8);
             for (uint64_t i = 0; i < 3; ++i) {
                 const auto batch = random_batch(*gpu, model.config, precision, 0, 3, 30 + i);
-                apply(model, reference_d_step(model, {}, batch), 1e-3, {});
-                apply(model, reference_g_step(model, {}, batch), 1e-3, {});
+                training_turn(model, {}, batch, StepKind::fused, true,
+                              [&](const auto& step) { apply(model, step, 1e-3, {}); });
             }
             return all_parameters(model);
         };

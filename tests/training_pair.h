@@ -139,7 +139,9 @@ struct Pair {
     }
 };
 
-inline void compare_training(const ModelConfig& config, Precision precision, Device& device) {
+inline void compare_training(const ModelConfig& config, Precision precision, Device& device,
+                             StepKind kind) {
+    const bool fused = kind == StepKind::fused;
     const auto cpu = Device::cpu(2);
     Pair pair{.cpu = make_model(*cpu, config, precision, 8),
               .device = make_model(device, config, precision, 8),
@@ -148,18 +150,28 @@ inline void compare_training(const ModelConfig& config, Precision precision, Dev
         const int known = i % int(config.labels.groups.size());
         const auto batch = random_batch(*cpu, config, precision, known, 3, 30 + 10 * i);
         const auto same = random_batch(device, config, precision, known, 3, 30 + 10 * i);
-        INFO(to_string(precision) << ", iteration " << i);
-        pair.compare([](const StarGan& m, const auto& b) { return reference_d_step(m, {}, b); },
-                     batch, same);
-        pair.compare([](const StarGan& m, const auto& b) { return reference_g_step(m, {}, b); },
-                     batch, same);
+        INFO(to_string(precision) << ", " << to_string(kind) << " step, iteration " << i);
+        const auto d_step = [&](const StarGan& m, const auto& b) {
+            return fused ? fused_d_step(m, {}, b) : reference_d_step(m, {}, b);
+        };
+        const auto g_step = [&](const StarGan& m, const auto& b) {
+            return fused ? fused_g_step(m, {}, b) : reference_g_step(m, {}, b);
+        };
+        pair.compare(d_step, batch, same);
+        pair.compare(g_step, batch, same);
     }
+}
+inline void compare_training(const ModelConfig& config, Precision precision, Device& device) {
+    for (const StepKind kind : {StepKind::reference, StepKind::fused})
+        compare_training(config, precision, device, kind);
 }
 
 /// Lets the fastest compute every convolution of such a training.
 inline void choose_all(Device& gpu, const ModelConfig& config, Precision precision) {
-    const PlannedRun run{.model = config, .precision = precision, .batch = 3};
-    gpu.choose_for(plan_training(gpu.properties(), run).convolutions);
+    for (const StepKind kind : {StepKind::reference, StepKind::fused}) {
+        const PlannedRun run{.model = config, .precision = precision, .batch = 3, .step = kind};
+        gpu.choose_for(plan_training(gpu.properties(), run).convolutions);
+    }
 }
 
 /// Those that the processor can be compared in.
