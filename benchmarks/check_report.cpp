@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/common/error.h"
+#include "train/eval/html.h"
 #include "train/eval/line_chart.h"
 
 namespace sg {
@@ -107,6 +108,19 @@ nlohmann::json read_check(const fs::path& folder) {
             {{"name", row[1]}, {"status", row[2]}, {"seconds", number(cases, row[3])}});
     add_data(folder / "data", stages);
     return {{"format", "stargan-gpu-check-1"}, {"facts", facts}, {"stages", stages}};
+}
+
+std::string check_charts(const nlohmann::json& check) {
+    std::string body;
+    for (const Json& stage : check.at("stages"))
+        for (const Json& data : stage.at("data"))
+            for (const Json& curves : data.value("curves", Json::array())) {
+                LineChart chart{.title = curves.at("title"), .series = {}};
+                for (const auto& [name, points] : curves.at("series").items())
+                    chart.series.push_back({.name = name, .points = points});
+                body += chart_html(chart, "iteration");
+            }
+    return body.empty() ? body : page_html("The training of gpu_check.sh", body);
 }
 
 }  // namespace sg

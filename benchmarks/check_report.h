@@ -22,4 +22,7 @@ nlohmann::json read_check(const std::filesystem::path& folder);
 /// As Markdown: the machine, the stages with what failed, and a table of each kind of measurement.
 std::string check_tables(const nlohmann::json& check);
 
+/// The training's curves as a page of charts; empty if there was no training.
+std::string check_charts(const nlohmann::json& check);
+
 }  // namespace sg

@@ -2,13 +2,18 @@
 # Checks and measures everything on this machine's GPU, in under eight minutes: does every kernel
 # work, how fast is it against the memory, against NVIDIA's libraries, against PyTorch.
 #   ./gpu_check.sh [--stage NAME]... [--device cuda|cpu] [--limit SECONDS] [OUT]
-# Writes OUT/check.json, OUT/table.md, OUT/log.txt, and of the training its samples and curves.
+# Writes OUT/check.json, OUT/table.md, OUT/log.txt, and of the training samples.png and the losses'
+# curves, training.html.
 # OUT is ./gpu_check_out by default. The stages, in this order:
-#   system    versions, clocks           parity    training runs against frozen results
-#   ceilings  copies, matrix products    step      D's and G's step in f32, tf32, bf16
-#   tests     all of them                kernels   every kernel against cuDNN and cuBLAS
-#   training  500 iterations, paper's    peers     PyTorch, checked to compute the same first
-#   sanitizer compute-sanitizer over the kernels' tests
+#   system      versions, clocks
+#   ceilings    copies, matrix products
+#   tests       all of them
+#   parity      training runs against frozen results
+#   step        D's and G's step in bf16, tf32, f32
+#   kernels     every kernel on the paper's shapes against cuDNN and cuBLAS
+#   training    500 iterations of the paper's configuration
+#   peers       PyTorch, checked to compute the same first
+#   sanitizer   compute-sanitizer over the kernels' tests
 # Exit status: 0 all passed, 1 a stage failed, 2 wrong usage, 3 no GPU: nothing of it was checked.
 # --device cpu runs what can be run without one, to try the package itself: small networks.
 # Each stage has its own time limit; --limit gives all of them the same.
@@ -19,7 +24,7 @@ BIN=${SG_BIN:-$HERE/bin}
 SHARE=${SG_SHARE:-$HERE/share}
 ALL="system ceilings tests parity step kernels training peers sanitizer"
 
-usage() { sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 die() {
     echo "gpu_check: $1" >&2
     exit 2
@@ -75,7 +80,10 @@ export XDG_CACHE_HOME=$work/cache # choices of convolutions are made anew, and l
 
 fact() { printf '%s\t%s\n' "$1" "$(tr '\t\n' '  ' <<<"$2" | sed 's/ *$//')" >>"$work/facts.tsv"; }
 case_result() { printf '%s\t%s\t%s\t%s\n' "$stage" "$1" "$2" "$3" >>"$work/cases.tsv"; }
-report() { "$BIN/sg_bench" report "$work" --json "$out/check.json" --markdown "$out/table.md"; }
+report() {
+    "$BIN/sg_bench" report "$work" --json "$out/check.json" --markdown "$out/table.md" \
+        --charts "$out/training.html"
+}
 seconds_since() { awk -v a="$1" -v b="$(date +%s.%N)" 'BEGIN {printf "%.2f", b - a}'; }
 # A command's time that is left of the stage's.
 left() { awk -v a="$stage_start" -v l="$limit" -v b="$(date +%s)" 'BEGIN {r = int(l - (b - a)); print (r > 1 ? r : 1)}'; }

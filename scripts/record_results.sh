@@ -34,7 +34,7 @@ name=$(tr '[:upper:] ' '[:lower:]-' <<<"$gpu" | tr -cd 'a-z0-9-')
 folder=$root/benchmarks/results/$name/${full:0:12}
 mkdir -p "$folder"
 limit=$((2 * 1024 * 1024))
-for file in check.json table.md samples.png log.txt; do
+for file in check.json table.md samples.png training.html log.txt; do
     [[ -e $out/$file ]] || continue
     if (($(stat -c %s "$out/$file") <= limit)); then
         cp "$out/$file" "$folder/"

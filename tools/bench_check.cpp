@@ -29,7 +29,7 @@ int run_ceilings(const CeilingsOptions& options) {
 }
 
 struct ReportOptions {
-    std::string from, json, markdown;
+    std::string from, json, markdown, charts;
 };
 
 nlohmann::json read_report(const std::filesystem::path& from) {
@@ -49,6 +49,8 @@ int run_report(const ReportOptions& options) {
         fmt::print("{}", tables);
     else
         write_file_atomically(options.markdown, tables);
+    if (const auto page = check_charts(check); !options.charts.empty() && !page.empty())
+        write_file_atomically(options.charts, page);
     return exit_success;
 }
 
@@ -76,6 +78,7 @@ BenchCommand add_bench_report(CLI::App& app) {
         ->required();
     command->add_option("--json", options->json, "write check.json here");
     command->add_option("--markdown", options->markdown, "write the tables here; default: print");
+    command->add_option("--charts", options->charts, "write a page of the training's curves here");
     return {command, [options] { return run_report(*options); }};
 }
 

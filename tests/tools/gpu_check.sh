@@ -48,6 +48,7 @@ for text in "## Ceilings" "matrix product bf16" "## Training steps" "## Kernels"
     grep -qF "$text" cpu/table.md || fail "'$text' is missing from the table: $(cat cpu/table.md)"
 done
 [ -s cpu/samples.png ] || fail "the training left no samples"
+[ "$(grep -o "<svg" cpu/training.html | wc -l)" -ge 5 ] || fail "the training left no curves"
 
 # A stage that fails is reported with what failed, and the rest goes on; so is one that hangs.
 rm "$WORK/package/bin"
