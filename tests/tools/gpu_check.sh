@@ -40,7 +40,7 @@ if ! "$BIN/sg_info" | grep -q "^ *cuda ("; then
 fi
 
 # On the processor every stage runs and measures.
-"$check" --device cpu --stage system --stage tests --stage parity --stage step --stage kernels \
+"$check" --device cpu --limit 500 --stage system --stage tests --stage parity --stage step --stage kernels \
     --stage training --stage ceilings cpu >said || fail "on cpu: $(cat said cpu/log.txt)"
 valid cpu/check.json
 for text in "## Ceilings" "matrix product bf16" "## Training steps" "## Kernels" "instance_norm_backward" \
@@ -61,7 +61,8 @@ stand_in() {
 }
 stand_in sg_parity 'echo "a miss"; exit 1'
 stand_in sg_tests 'case "$*" in *philox*) echo "assertion"; exit 42 ;; esac; exit 0'
-expect_failure 1 "failed" -- "$check" --device cpu --stage parity --stage tests --stage step failing
+expect_failure 1 "failed" -- "$check" --device cpu --limit 500 --stage parity \
+    --stage tests --stage step failing
 valid failing/check.json
 for stage in parity tests; do
     [ "$(status failing/check.json $stage)" = failed ] || fail "$stage did not fail"
