@@ -59,13 +59,6 @@ Json curves(const fs::path& metrics) {
     return {{"curves", charts}};
 }
 
-Json read_json(const fs::path& path) {
-    std::ifstream file(path);
-    Json parsed = Json::parse(file, nullptr, false);
-    require(!parsed.is_discarded(), "report", "{} is not JSON", path.string());
-    return parsed;
-}
-
 Json& stage_named(Json& stages, const fs::path& path, const std::string& name) {
     for (Json& stage : stages)
         if (stage["name"] == name) return stage;
@@ -79,12 +72,19 @@ void add_data(const fs::path& folder, Json& stages) {
     for (const auto& entry : fs::directory_iterator(folder)) files.push_back(entry.path());
     std::sort(files.begin(), files.end());
     for (const fs::path& file : files) {
+        if (file.extension() != ".json" && file.extension() != ".jsonl") continue;  // half-written
         const std::string stem = file.stem().string();
         const size_t dot = stem.find('.');
         require(dot != std::string::npos, "report", "{}: expected STAGE.LABEL.json", file.string());
         Json& stage = stage_named(stages, file, stem.substr(0, dot));
-        stage["data"][stem.substr(dot + 1)] =
-            file.extension() == ".jsonl" ? curves(file) : read_json(file);
+        std::ifstream stream(file);
+        Json data =
+            file.extension() == ".jsonl" ? curves(file) : Json::parse(stream, nullptr, false);
+        if (data.is_discarded())  // whoever wrote it was stopped: the rest still counts
+            stage["detail"] = fmt::format("{}; {} is not JSON", stage["detail"].get<std::string>(),
+                                          file.filename().string());
+        else
+            stage["data"][stem.substr(dot + 1)] = std::move(data);
     }
 }
 

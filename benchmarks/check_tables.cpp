@@ -74,7 +74,8 @@ double floor_ms(const Json& check, const Json& work) {
         ceiling(check, fmt::format("matrix product {}", work.at("precision").get<std::string>()));
     if (copy == 0) return 0;
     double floor = work.at("bytes").get<double>() / copy;
-    if (work.at("kernel").get<std::string>().starts_with("conv")) {
+    const std::string kernel = work.at("kernel");
+    if (kernel.starts_with("conv") || kernel == "label_concat") {
         if (product == 0) return 0;
         floor = std::max(floor, work.at("flops").get<double>() / product);
     }
@@ -119,6 +120,8 @@ void add_kernels(const Json& check, const Json& data, std::string& text) {
         "| kernel | shape | precision | version | ms | GB/s | TFLOP/s | of floor | library, ms |\n"
         "|---|---|---|---|---|---|---|---|---|\n";
     for (const Json& work : data.at("cases")) add_kernel(check, work, text);
+    if (const int left = data.value("left", 0))
+        text += fmt::format("\n{} more cases were not started for lack of time.\n", left);
 }
 
 void add_steps(const Json& stage, std::string& text) {

@@ -1,5 +1,6 @@
 #include "benchmarks/references.h"
 
+#include <chrono>
 #include <limits>
 
 #include "kernels/conv/choice/chooser.h"
@@ -60,8 +61,12 @@ KernelReference fastest(CudaContext& context, ConvProvider& provider, const Conv
     KernelReference best{.name = provider.name(), .missing = "it has nothing for this convolution"};
     double least = std::numeric_limits<double>::infinity();
     int tried = 0;
+    constexpr double patience = 3;  // seconds: some candidates are compiled first
+    const auto start = std::chrono::steady_clock::now();
     const std::vector<std::string> candidates = provider.candidates(call);
     for (const std::string& candidate : candidates) try {
+            const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
+            if (spent.count() > patience) break;
             const std::shared_ptr<ConvImplementation> conv = provider.build(call, candidate);
             if (conv->workspace_bytes() > ConvChooser::Options{}.workspace_limit) continue;
             const auto memory = workspace(context, conv->workspace_bytes());

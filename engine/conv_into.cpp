@@ -40,7 +40,7 @@ void conv2d_into(const Tensor& y, const Tensor& x, const Tensor& w, const ConvOp
     require_shape("conv2d_into", "result", y, {s.N, s.P(), s.Q(), s.K}, out);
     check_finish("conv2d_into", finish, y, s.K, compute);
     const Workspace workspace(x.device(), ConvPass::forward, s, options, compute, out,
-                              bool(finish.bias), finish.slope);
+                              bool(finish.bias), finish.slope, finish.mask || finish.residual);
     run_conv(
         "conv2d_into", options, x.device(), compute, out, [&]<class T, class Out>(auto& context) {
             using W = WeightType<T, std::decay_t<decltype(context)>>;
@@ -64,7 +64,8 @@ void conv2d_dgrad_into(const Tensor& grad_x, const Tensor& grad_y, const Tensor&
     const DType compute = grad_y.dtype(), out = grad_x.dtype();
     require_shape("conv2d_dgrad_into", "grad_y", grad_y, {s.N, s.P(), s.Q(), s.K}, compute);
     check_finish("conv2d_dgrad_into", finish, grad_x, s.C, compute);
-    const Workspace workspace(w.device(), ConvPass::dgrad, s, options, compute, out);
+    const Workspace workspace(w.device(), ConvPass::dgrad, s, options, compute, out,
+                              bool(finish.bias), finish.slope, finish.mask || finish.residual);
     run_conv("conv2d_dgrad_into", options, w.device(), compute, out,
              [&]<class T, class Out>(auto& context) {
                  using W = WeightType<T, std::decay_t<decltype(context)>>;

@@ -120,7 +120,8 @@ void Device::choose_for(const std::vector<ConvCall>& calls,
     std::visit(Overloaded{[](PlanningContext&) {}, [](CpuContext&) {}, choose}, context_);
 }
 
-int64_t Device::conv_workspace(const ConvCall& call) {
+int64_t Device::conv_workspace(const ConvCall& call, bool own) {
+    if (own && !is_cpu()) return sg::conv_workspace(properties(), call);
     return std::visit(Overloaded{[](CpuContext&) { return int64_t{0}; },
                                  [&](PlanningContext& plan) {
                                      if (std::find(plan.calls.begin(), plan.calls.end(), call) ==

@@ -68,8 +68,10 @@ class Device {
     /// all) is told after each that was measured. For other calls nothing will be measured.
     void choose_for(const std::vector<ConvCall>& calls,
                     const std::function<void(size_t, size_t)>& progress = {});
-    /// Floats of workspace that a convolution needs here: none on the CPU.
-    int64_t conv_workspace(const ConvCall& call);
+    /// Floats of workspace that a convolution needs here: none on the CPU. With `own` our own
+    /// kernel computes it whoever else could (an epilogue with mask or residual): nothing is chosen
+    /// for it.
+    int64_t conv_workspace(const ConvCall& call, bool own = false);
     /// The convolutions asked for so far on a device that plans.
     const std::vector<ConvCall>& planned_convolutions() const;
 

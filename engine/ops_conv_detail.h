@@ -99,7 +99,7 @@ using WeightType = std::conditional_t<std::is_same_v<Context, CpuContext>, acc_t
 /// What a device needs for a pass besides the operands; nothing on the CPU.
 struct Workspace {
     Workspace(Device& device, ConvPass pass, const ConvShape& shape, const ConvOptions& options,
-              DType compute, DType out, bool bias = false, double slope = 1) {
+              DType compute, DType out, bool bias = false, double slope = 1, bool own = false) {
         const ConvArithmetic arithmetic = compute == DType::bf16           ? ConvArithmetic::bf16
                                           : options.math == ConvMath::tf32 ? ConvArithmetic::tf32
                                                                            : ConvArithmetic::f32;
@@ -109,7 +109,8 @@ struct Workspace {
                                                           .arithmetic = arithmetic,
                                                           .wide_result = out != compute,
                                                           .bias = bias,
-                                                          .slope = float(slope)});
+                                                          .slope = float(slope)},
+                                                         own);
             if (floats > 0) memory = Tensor::empty(device, {floats}, DType::f32);
         });
     }

@@ -70,7 +70,7 @@ class Run:
         self.check = json.loads((folder / "check.json").read_text())
         self.sources = json.loads((folder / "sources.json").read_text())
         self.facts = self.check["facts"]
-        self.gpu = self.facts.get("nvidia-smi name", folder.parent.name)
+        self.gpu = self.facts.get("nvidia-smi name") or folder.parent.name
         self.date = self.facts["date"]
         self.stages = {stage["name"]: stage for stage in self.check["stages"]}
 
@@ -80,7 +80,8 @@ class Run:
             status = self.stages.get(feature["stage"], {}).get("status")
             return None if status in ("no GPU", "skipped") else status
         cases = self.stages.get("tests", {}).get("cases", [])
-        found = [c["status"] for c in cases if c["name"] in feature.get("tests", [])]
+        found = [c["status"] for c in cases
+                 if c["name"] in feature.get("tests", []) and c["status"] != "skipped"]
         if not found:
             return None
         return next((status for status in found if status != "passed"), "passed")
@@ -140,8 +141,8 @@ def measurements(known):
              "|---|---|---|---|---|---|---|"]
     for run in known:
         steps = run.stages.get("step", {}).get("data", {})
-        times = [f"{steps[p]['iteration_ms']:.3f}" if p in steps else "-"
-                 for p in ("bf16", "tf32", "f32")]
+        times = [min((f"{s['iteration_ms']:.3f}" for s in steps.values() if s["precision"] == p),
+                     key=float, default="-") for p in ("bf16", "tf32", "f32")]
         modes = [m for data in run.stages.get("peers", {}).get("data", {}).values()
                  for m in data.get("modes", []) if "iteration_ms" in m]
         best = min(modes, key=lambda m: m["iteration_ms"], default=None)

@@ -23,6 +23,7 @@ fact() {
         "$out/check.json" "$1"
 }
 gpu=$(fact "nvidia-smi name")
+[[ -n $gpu ]] || gpu=$(fact GPU | sed -n 's/^cuda (\([^,]*\),.*/\1/p')
 commit=$(fact "build commit")
 [[ -n $gpu ]] || die "$out/check.json is of a run without a GPU: there is nothing to record"
 [[ $commit != *" and changes" ]] ||

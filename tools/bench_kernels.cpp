@@ -148,7 +148,8 @@ void print_case(const nlohmann::json& work) {
     std::fflush(stdout);
 }
 
-int run_suite_command(const KernelOptions& options, JsonFile& file) {
+/// The JSON is written anew after every case: a run that is stopped leaves what it has measured.
+int run_suite_command(const KernelOptions& options) {
     KernelSuite suite = options.suite;
     suite.name = options.suite_name;
     suite.device = options.benchmark.device;
@@ -159,15 +160,25 @@ int run_suite_command(const KernelOptions& options, JsonFile& file) {
     fmt::print("{} cases of the {} network on {}\n", suite_cases(suite).size(), suite.name,
                suite.device);
     nlohmann::json cases = nlohmann::json::array();
+    const int all = int(suite_cases(suite).size());
+    const auto write = [&](int left) {
+        if (options.json.empty()) return;
+        left = left < 0 ? all - int(cases.size()) : left;
+        write_file_atomically(
+            options.json,
+            nlohmann::json{{"suite", suite.name}, {"left", left}, {"cases", cases}}.dump(1) + "\n");
+    };
+    write(-1);  // first of all: a wrong path must not cost the measurements
     int failed = 0;
     const int left = run_suite(suite, [&](const nlohmann::json& work) {
         print_case(work);
         failed += work.contains("error");
         cases.push_back(work);
+        write(-1);
     });
     fmt::print("{} cases, {} failed, {} not started for lack of time\n", cases.size(), failed,
                left);
-    file.write(nlohmann::json{{"suite", suite.name}, {"left", left}, {"cases", cases}}.dump(1));
+    write(left);
     return failed ? exit_failure : exit_success;
 }
 
@@ -177,8 +188,8 @@ int run_kernels(KernelOptions& options, const CLI::App& command) {
         print_kernel_list(b.device);
         return exit_success;
     }
+    if (!options.suite_name.empty()) return run_suite_command(options);
     JsonFile file(options.json);
-    if (!options.suite_name.empty()) return run_suite_command(options, file);
     check_precision(options.precision);
     set_precision(b, options.precision);
     if (options.shape.empty()) options.shape = default_shape(b.kernel, b.device);

@@ -23,7 +23,8 @@ CLI::App* add_step_command(CLI::App& app, StepOptions& options) {
             ->capture_default_str();
     };
     add_device_options(*step, options.device);
-    step->add_option("--precision", options.precision, "f32, bf16 or f64")->capture_default_str();
+    step->add_option("--precision", options.precision, "f32, tf32, bf16 or f64")
+        ->capture_default_str();
     step->add_option("--step", options.step, "fused, or reference: plain differentiation")
         ->capture_default_str();
     count("--image-size", b.image_size, "height and width of the images");

@@ -44,7 +44,7 @@ fi
     --stage training --stage ceilings cpu >said || fail "on cpu: $(cat said cpu/log.txt)"
 valid cpu/check.json
 for text in "## Ceilings" "matrix product bf16" "## Training steps" "## Kernels" "instance_norm_backward" \
-    "## Training: reconstruction loss" "2 passed, 0 failed, 0 without a result"; do
+    "## Training: reconstruction loss" "2 passed, 0 failed, 0 skipped in part, 0 without a result"; do
     grep -qF "$text" cpu/table.md || fail "'$text' is missing from the table: $(cat cpu/table.md)"
 done
 [ -s cpu/samples.png ] || fail "the training left no samples"
@@ -74,6 +74,22 @@ stand_in sg_tests 'sleep 60'
 expect_failure 1 "timed out" -- "$check" --device cpu --stage tests --limit 2 hanging
 valid hanging/check.json
 [ "$(status hanging/check.json tests)" = "timed out" ] || fail "a stage without end"
+
+# A tool that is stopped in the middle leaves half a file; the report has all the rest.
+stand_in sg_parity 'printf "two\nlines\n"; exit 0'
+cat >"$WORK/half.sh" <<'SH'
+#!/bin/sh
+for argument; do [ "$last" != --json ] || file=$argument; last=$argument; done
+case $1 in report) exec "$REAL_BENCH" "$@" ;; esac
+echo "{\"half" >"$file" && echo >"$file.tmp" && sleep 60
+SH
+rm "$WORK/package/bin/sg_bench" && cp "$WORK/half.sh" "$WORK/package/bin/sg_bench"
+chmod +x "$WORK/package/bin/sg_bench"
+export REAL_BENCH=$BIN/sg_bench
+expect_failure 1 "timed out" -- "$check" --device cpu --stage ceilings --stage parity --limit 2 half
+valid half/check.json
+[ "$(status half/check.json parity)" = passed ] || fail "what came after half a file is lost"
+grep -qF "ceilings.all.json is not JSON" half/table.md || fail "half a file is not told"
 
 expect_failure 2 "no stage 'nothing'" -- "$check" --stage nothing
 expect_failure 2 "expected cuda or cpu" -- "$check" --device abacus

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/conv/choice/chooser.h"
 
 namespace sg {
@@ -70,11 +72,13 @@ inline int64_t workspace_floats(const ConvImplementation& implementation) {
     return (implementation.workspace_bytes() + 3) / 4;
 }
 
-/// Floats of workspace for a call by whoever is chosen for it.
+/// Floats of workspace for a call by whoever is chosen for it, or by our own kernels, which step in
+/// where operands are not aligned.
 template <class Device>
 int64_t chosen_workspace(Device& device, const ConvCall& call) {
-    if (device.conv_chooser()) return workspace_floats(device.conv_chooser()->get(call));
-    return conv_workspace(device.properties(), call);
+    const int64_t own = conv_workspace(device.properties(), call);
+    if (!device.conv_chooser()) return own;
+    return std::max(own, workspace_floats(device.conv_chooser()->get(call)));
 }
 
 }  // namespace sg
