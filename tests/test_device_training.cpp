@@ -25,16 +25,19 @@ TEST_CASE("training on the simulated device is training on the CPU", "[model]") 
     for (const Precision precision : precisions()) {
         {
             INFO("attributes, architecture 90");
-            compare_training(small_config({kFive}), precision, *sim(90));
+            compare_training(small_config({kFive}), precision, *sim(90), StepKind::fused);
+            if (precision == Precision::f32)
+                compare_training(small_config({kFive}), precision, *sim(90), StepKind::reference);
         }
         if (precision != Precision::tf32) {
             INFO("resize-convolutions, architecture 90");
             ModelConfig resize = small_config({kFive});
             resize.upsample = Upsample::resize;
-            compare_training(resize, precision, *sim(90));
+            compare_training(resize, precision, *sim(90), StepKind::fused);
         }
         INFO("two data sets, architecture 80");
-        compare_training(small_config(tiny_config().labels.groups), precision, *sim(80));
+        compare_training(small_config(tiny_config().labels.groups), precision, *sim(80),
+                         StepKind::fused);
     }
 }
 
