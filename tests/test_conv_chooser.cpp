@@ -2,7 +2,7 @@
 
 #include <fstream>
 
-#include "engine/ops.h"
+#include "engine/conv_into.h"
 #include "kernels/conv/choice/dispatch.h"
 #include "kernels/conv/choice/own_provider.h"
 #include "tests/fake_convs.h"
@@ -200,4 +200,45 @@ TEST_CASE("a device's convolutions go to whoever was chosen", "[conv_choice]") {
     CHECK(fake->runs == 1);
     // The engine gave the chosen one its workspace.
     CHECK(device->conv_workspace(in_bf16) == (1 << 20) / 4);
+}
+
+TEST_CASE("a mask goes to our own kernels, with their workspace", "[conv_choice]") {
+    const auto device = Device::sim({.threads = 1});
+    // A library that wins everything and needs no workspace.
+    device->run([&](auto& context) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(context)>, SimContext>) {
+            std::vector<std::unique_ptr<ConvProvider>> providers;
+            providers.push_back(own_conv_provider(context, "1"));
+            providers.push_back(
+                std::make_unique<FakeProvider>("cudnn", std::vector<Fake>{{"fake", 1, 0}}));
+            const auto timer = [](const ConvCall&, ConvImplementation& implementation) {
+                return dynamic_cast<FakeImplementation*>(&implementation) ? 1.0 : 2.0;
+            };
+            context.set_conv_chooser(
+                std::make_shared<ConvChooser>(std::move(providers), timer, ConvChooser::Options{}));
+        }
+    });
+    const ConvShape shape{
+        .N = 1, .H = 4, .W = 4, .C = 64, .K = 64, .R = 4, .S = 4, .stride = 2, .pad = 1};
+    const ConvCall call{.pass = ConvPass::dgrad, .shape = shape};
+    device->choose_for({call});
+    const int64_t own = conv_workspace(device->properties(), call);
+    REQUIRE(own > 0);  // the sum is split
+    CHECK(device->conv_workspace(call) >= own);
+    CHECK(device->conv_workspace(call, true) == own);
+
+    const auto cpu = Device::cpu(1);
+    const auto run = [&](Device& on) {
+        const auto tensor = [&](const Shape& s, uint64_t seed) {
+            return Tensor::from_host(
+                on, s, std::span<const double>(uniform(element_count(s), seed)), DType::f32);
+        };
+        const Tensor grad_x = Tensor::empty(on, {1, 4, 4, 64}, DType::f32);
+        conv2d_dgrad_into(grad_x, tensor({1, 2, 2, 64}, 1), tensor({64, 4, 4, 64}, 2),
+                          {.stride = 2, .pad = 1},
+                          {.mask = tensor({1, 4, 4, 64}, 3), .mask_slope = 0.25});
+        return grad_x.to_host();
+    };
+    const auto got = run(*device), want = run(*cpu);
+    for (size_t i = 0; i < want.size(); ++i) CHECK(got[i] == Approx(want[i]).margin(1e-5));
 }
