@@ -3,7 +3,6 @@
 #include "engine/conv_into.h"
 #include "engine/run_kernel.h"
 #include "kernels/gradient_penalty/gradient_penalty.h"
-#include "kernels/pointwise/pointwise.h"
 
 namespace sg {
 
@@ -82,6 +81,8 @@ class DStep {
             a_.push_back(
                 Tensor::empty(device, {N_, in[1] / 2, in[2] / 2, D_.weight(l).dim(0)}, compute));
         }
+        src_weight_ = weight_for(D_.src_weight(), compute);
+        cls_weight_ = weight_for(D_.cls_weight(), compute);
         u_.resize(size_t(L_) + 1);
     }
 
@@ -94,14 +95,13 @@ class DStep {
 
     /// D_src and D_cls, the losses, and each one's gradient by the scores: the seeds.
     void heads() {
-        const Tensor last = a(L_), src_weight = weight_for(D_.src_weight(), D_.compute());
-        const Tensor cls_weight = weight_for(D_.cls_weight(), D_.compute());
+        const Tensor last = a(L_);
         const DType master = D_.parameters().dtype();
         Device& device = last.device();
         const Tensor src = Tensor::empty(device, {N_, last.dim(1), last.dim(2), 1}, master);
-        conv2d_into(src, last, src_weight, D_.src_options());
+        conv2d_into(src, last, src_weight_, D_.src_options());
         const Tensor cls = Tensor::empty(device, {B_, 1, 1, D_.cls_weight().dim(0)}, master);
-        conv2d_into(cls, images(last, 0, B_), cls_weight, D_.cls_options());
+        conv2d_into(cls, images(last, 0, B_), cls_weight_, D_.cls_options());
         result_.real_logits = flatten(cls);
 
         src_seeds_ = Tensor::empty(device, src.shape(), D_.compute());
@@ -143,8 +143,6 @@ class DStep {
     /// u_L from the heads, then u_{l-1} = m_{l-1} . (W_l^T u_l), with m_l read off a_l; real
     /// images alone see the class head. For x_hat, down to g.
     void backward() {
-        const Tensor src_weight = weight_for(D_.src_weight(), D_.compute());
-        const Tensor cls_weight = weight_for(D_.cls_weight(), D_.compute());
         const auto masked = [&](const Tensor& map) {
             return ConvFinish{.mask = map, .mask_slope = D_.slope};
         };
@@ -152,11 +150,11 @@ class DStep {
         src.out.reset(), cls.out.reset();
         u_[size_t(L_)] = Tensor::empty(a(L_).device(), a(L_).shape(), D_.compute());
         const Tensor real = images(u(L_), 0, B_), rest = images(u(L_), B_, N_);
-        conv2d_dgrad_into(real, cls_seeds_, cls_weight, cls, masked(images(a(L_), 0, B_)));
+        conv2d_dgrad_into(real, cls_seeds_, cls_weight_, cls, masked(images(a(L_), 0, B_)));
         ConvFinish with_classes = masked(images(a(L_), 0, B_));
         with_classes.residual = real;
-        conv2d_dgrad_into(real, images(src_seeds_, 0, B_), src_weight, src, with_classes);
-        conv2d_dgrad_into(rest, images(src_seeds_, B_, N_), src_weight, src,
+        conv2d_dgrad_into(real, images(src_seeds_, 0, B_), src_weight_, src, with_classes);
+        conv2d_dgrad_into(rest, images(src_seeds_, B_, N_), src_weight_, src,
                           masked(images(a(L_), B_, N_)));
         for (int l = L_; l > 1; --l) {
             u_[size_t(l) - 1] = Tensor::empty(a(l - 1).device(), a(l - 1).shape(), D_.compute());
@@ -172,24 +170,10 @@ class DStep {
     /// in the place of x_hat's a_l, which nobody needs any more once its signs have been read.
     void tangents() {
         const Tensor& g = result_.x_hat_grad;
-        const int64_t M = g.size() / B_;
-        const auto vector = [&](int64_t size) {
-            return Tensor::empty(g.device(), {size}, g.dtype());
-        };
-        const Tensor norm = vector(B_), k = vector(B_), value = vector(1);
-        const Tensor workspace = vector(penalty_workspace(B_, M));
-        run_master_kernel("gradient_penalty", g, [&]<class T>(auto& context) {
-            gradient_penalty(context, PenaltyArgs<T>{.N = B_,
-                                                     .M = M,
-                                                     .g = g.data<T>(),
-                                                     .norm = norm.data<T>(),
-                                                     .k = k.data<T>(),
-                                                     .value = value.data<T>(),
-                                                     .workspace = workspace.data<T>()});
-        });
-        result_.loss_gp = value;
-        result_.gradient_norm = mean(norm);
-        convert(hat(0), scale_rows(g, affine(k, loss_.lambda_gp)));
+        const PenaltyOfGradient penalty = penalty_of_gradient(g);
+        result_.loss_gp = penalty.value;
+        result_.gradient_norm = mean(penalty.norm);
+        convert(hat(0), scale_rows(g, affine(penalty.k, loss_.lambda_gp)));
         for (int l = 1; l <= L_; ++l)
             conv2d_into(hat(l), hat(l - 1), w(l), D_.strided(),
                         {.mask = hat(l), .mask_slope = D_.slope});
@@ -232,7 +216,7 @@ class DStep {
     const int64_t N_;
     const int L_;
     std::vector<Tensor> a_, u_, weights_;
-    Tensor src_seeds_, cls_seeds_;
+    Tensor src_weight_, cls_weight_, src_seeds_, cls_seeds_;
     DiscriminatorStep result_;
 };
 

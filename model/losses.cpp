@@ -85,28 +85,23 @@ Penalty gradient_penalty(const Discriminator& D, const Tensor& x_hat) {
     return {.value = mean(mul(excess, excess)), .grad = g};
 }
 
-namespace {
-
-/// The penalty's value and v = d value / d g, from g.
-std::pair<double, Tensor> penalty_and_direction(const Tensor& g) {
+PenaltyOfGradient penalty_of_gradient(const Tensor& g) {
     const int64_t N = g.dim(0), M = g.size() / N;
-    Tensor norm = Tensor::empty(g.device(), {N}, g.dtype());
-    Tensor k = Tensor::empty(g.device(), {N}, g.dtype());
-    Tensor value = Tensor::empty(g.device(), {1}, g.dtype());
+    const PenaltyOfGradient p{.value = Tensor::empty(g.device(), {1}, g.dtype()),
+                              .norm = Tensor::empty(g.device(), {N}, g.dtype()),
+                              .k = Tensor::empty(g.device(), {N}, g.dtype())};
     Tensor workspace = Tensor::empty(g.device(), {penalty_workspace(N, M)}, g.dtype());
     run_master_kernel("gradient_penalty", g, [&]<class T>(auto& context) {
         gradient_penalty(context, PenaltyArgs<T>{.N = N,
                                                  .M = M,
                                                  .g = g.data<T>(),
-                                                 .norm = norm.data<T>(),
-                                                 .k = k.data<T>(),
-                                                 .value = value.data<T>(),
+                                                 .norm = p.norm.data<T>(),
+                                                 .k = p.k.data<T>(),
+                                                 .value = p.value.data<T>(),
                                                  .workspace = workspace.data<T>()});
     });
-    return {value.item(), scale_rows(g, k)};
+    return p;
 }
-
-}  // namespace
 
 ClosedFormPenalty closed_form_penalty(const Discriminator& D, const Tensor& x_hat) {
     const GradMode off(false);
@@ -135,8 +130,9 @@ ClosedFormPenalty closed_form_penalty(const Discriminator& D, const Tensor& x_ha
     result.grad = c;
 
     // Tangents forward from v: t_l = m_l . (W_l t_{l-1}), no bias; dP/dW_l = wgrad(t_{l-1}, u_l).
-    auto [value, t] = penalty_and_direction(c);
-    result.value = value;
+    const PenaltyOfGradient penalty = penalty_of_gradient(c);
+    result.value = penalty.value.item();
+    Tensor t = scale_rows(c, penalty.k);
     for (int l = 0; l < L; ++l) {
         result.by_weight.push_back(conv2d_wgrad(t, u[l], 4, 4, conv));
         t = leaky_relu_backward(conv2d(t, D.weight(l), {}, conv), a[l], D.slope);

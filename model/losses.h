@@ -48,6 +48,13 @@ struct Penalty {
 };
 Penalty gradient_penalty(const Discriminator& D, const Tensor& x_hat);
 
+/// The penalty's value [1] from g, the norms ||g_n|| [N], and k [N] with d value / d g_n = k_n g_n
+/// (kernels/gradient_penalty).
+struct PenaltyOfGradient {
+    Tensor value, norm, k;
+};
+PenaltyOfGradient penalty_of_gradient(const Tensor& g);
+
 /// The same penalty with its gradients by D's parameters in closed form: D is piecewise linear, so
 /// no second differentiation is needed (derivation: kernels/gradient_penalty/README.md).
 struct ClosedFormPenalty {

@@ -104,7 +104,17 @@ if [[ $device == cuda ]]; then
     gpu=$(sed -n 's/^ *\(cuda (.*\)/\1/p' <<<"$info")
 fi
 child=""
-trap '[[ -z $child ]] || kill $child; report 2>/dev/null; exit 130' INT TERM
+interrupted() {
+    [[ -z $child ]] || kill $child
+    [[ -z ${stage-} ]] || end_stage failed "$(seconds_since "$stage_start")" interrupted
+    report 2>/dev/null
+    exit 130
+}
+trap interrupted INT TERM
+# end_stage STATUS SECONDS DETAIL
+end_stage() {
+    printf '%s\t%s\t%s\t%s\t%s\n' "$stage" "$1" "$2" "$limit" "$(one_line "$3")" >>"$work/stages.tsv"
+}
 
 # What every report begins with, whichever stages it has.
 machine_facts() {
@@ -330,8 +340,7 @@ for stage in ${wanted:-$ALL}; do
         fi
     fi
     seconds=$(seconds_since "$stage_start")
-    printf '%s\t%s\t%s\t%s\t%s\n' "$stage" "$status" "$seconds" "$limit" \
-        "$(one_line "$detail")" >>"$work/stages.tsv"
+    end_stage "$status" "$seconds" "$detail"
     printf '%-10s %6.1f s  %s\n' "$status" "$seconds" "$detail"
     report 2>>"$log" || echo "gpu_check: the report could not be written; see $log" >&2
 done
