@@ -23,6 +23,7 @@ Tensor leaky_relu(const Tensor& x, double slope);
 /// grad_y where y > 0, slope grad_y elsewhere. Its derivative by y is zero almost everywhere.
 Tensor leaky_relu_backward(const Tensor& grad_y, const Tensor& y, double slope);
 Tensor tanh(const Tensor& x);
+Tensor tanh_backward(const Tensor& grad_y, const Tensor& y);  ///< grad_y (1 - y^2), y = tanh(x)
 Tensor sigmoid(const Tensor& x);
 Tensor softplus(const Tensor& x);    ///< log(1 + exp(x))
 Tensor sqrt(const Tensor& x);        ///< derivative taken as 0 at x = 0

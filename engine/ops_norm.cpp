@@ -1,33 +1,18 @@
-#include "engine/ops_detail.h"
-#include "kernels/instance_norm/instance_norm.h"
+#include "engine/norm_detail.h"
+#include "engine/norm_into.h"
 #include "kernels/label_concat/label_concat.h"
 
 namespace sg {
 
 namespace {
 
-InstanceNormShape norm_shape(const Tensor& x) {
-    return {.N = x.dim(0), .M = detail::pixels(x), .C = x.shape().back()};
-}
-
-Tensor norm_workspace(const Tensor& x, const Tensor& gamma) {
-    return Tensor::empty(x.device(), {instance_norm_workspace(norm_shape(x))}, gamma.dtype());
-}
-
-/// What forward leaves for the derivatives: constants, as far as the tape is concerned (the
-/// kernels' formulas account for their dependence on x).
-struct NormSaved {
-    Tensor mean, rstd;  ///< [N, C]
-    bool relu;
-};
-
 std::vector<Tensor> double_backward(const std::vector<Tensor>& cotangents, const Tensor& grad_y,
                                     const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                                    const NormSaved& saved) {
-    const InstanceNormShape shape = norm_shape(x);
+                                    const NormStatistics& saved, bool relu) {
+    const InstanceNormShape shape = detail::norm_shape(x);
     Tensor grad_grad_y = detail::empty_like(x), grad_x = detail::empty_like(x);
     Tensor grad_gamma = detail::empty_like(gamma);
-    Tensor workspace = norm_workspace(x, gamma);
+    const Tensor workspace = detail::norm_workspace(x);
     run_kernel(x, [&]<class T>(auto& context) {
         using A = acc_t<T>;
         const auto optional = [](const Tensor& t) { return t ? t.data<A>() : nullptr; };
@@ -43,7 +28,7 @@ std::vector<Tensor> double_backward(const std::vector<Tensor>& cotangents, const
                          .beta = beta.data<A>(),
                          .mean = saved.mean.data<A>(),
                          .rstd = saved.rstd.data<A>(),
-                         .relu = saved.relu,
+                         .relu = relu,
                          .grad_grad_y = grad_grad_y.data<T>(),
                          .grad_x = grad_x.data<T>(),
                          .grad_gamma = grad_gamma.data<A>(),
@@ -56,31 +41,13 @@ std::vector<Tensor> double_backward(const std::vector<Tensor>& cotangents, const
 }
 
 std::vector<Tensor> backward(const Tensor& grad_y, const Tensor& x, const Tensor& gamma,
-                             const Tensor& beta, const NormSaved& saved) {
-    const InstanceNormShape shape = norm_shape(x);
-    Tensor grad_x = detail::empty_like(x);
-    Tensor grad_gamma = detail::empty_like(gamma), grad_beta = detail::empty_like(gamma);
-    Tensor workspace = norm_workspace(x, gamma);
-    run_kernel(x, [&]<class T>(auto& context) {
-        using A = acc_t<T>;
-        instance_norm_backward(context,
-                               InstanceNormBackwardArgs<T>{.shape = shape,
-                                                           .grad_y = grad_y.data<T>(),
-                                                           .x = x.data<T>(),
-                                                           .gamma = gamma.data<A>(),
-                                                           .beta = beta.data<A>(),
-                                                           .mean = saved.mean.data<A>(),
-                                                           .rstd = saved.rstd.data<A>(),
-                                                           .relu = saved.relu,
-                                                           .grad_x = grad_x.data<T>(),
-                                                           .grad_gamma = grad_gamma.data<A>(),
-                                                           .grad_beta = grad_beta.data<A>(),
-                                                           .workspace = workspace.data<A>()});
-    });
-    return record("instance_norm_backward", {grad_x, grad_gamma, grad_beta},
-                  {grad_y, x, gamma, beta},
+                             const Tensor& beta, const NormStatistics& saved, bool relu) {
+    const Tensor grad_x = detail::empty_like(x);
+    const NormGradients by =
+        instance_norm_backward_into(grad_x, grad_y, x, gamma, beta, saved, relu);
+    return record("instance_norm_backward", {grad_x, by.gamma, by.beta}, {grad_y, x, gamma, beta},
                   [=](const auto& cotangents, const Needs&) -> std::vector<Tensor> {
-                      auto out = double_backward(cotangents, grad_y, x, gamma, beta, saved);
+                      auto out = double_backward(cotangents, grad_y, x, gamma, beta, saved, relu);
                       return {out[0], out[1], out[2], Tensor()};  // beta moves nothing
                   });
 }
@@ -89,41 +56,16 @@ std::vector<Tensor> backward(const Tensor& grad_y, const Tensor& x, const Tensor
 
 Tensor instance_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                      const InstanceNormOptions& options) {
-    const char* op = "instance_norm";
-    require(x.shape().size() >= 3, op, "input {} needs [N, ..., C]", to_string(x.shape()));
-    const InstanceNormShape shape = norm_shape(x);
-    const DType master = master_type(x.dtype());
-    detail::require_shape(op, "gamma", gamma, {shape.C}, master);
-    detail::require_shape(op, "beta", beta, {shape.C}, master);
-    require(shape.M > 1, op, "{} has one pixel per channel: its variance is always zero",
-            to_string(x.shape()));
-    const Tensor& residual = options.residual;
-    if (residual) detail::require_same(op, x, residual);
-    Tensor y = detail::empty_like(x);
-    NormSaved saved{.mean = Tensor::empty(x.device(), {shape.N, shape.C}, master),
-                    .rstd = Tensor::empty(x.device(), {shape.N, shape.C}, master),
-                    .relu = options.relu};
-    Tensor workspace = norm_workspace(x, gamma);
-    run_kernel(x, [&]<class T>(auto& context) {
-        using A = acc_t<T>;
-        instance_norm_forward(
-            context, InstanceNormForwardArgs<T>{.shape = shape,
-                                                .x = x.data<T>(),
-                                                .gamma = gamma.data<A>(),
-                                                .beta = beta.data<A>(),
-                                                .residual = residual ? residual.data<T>() : nullptr,
-                                                .relu = options.relu,
-                                                .y = y.data<T>(),
-                                                .mean = saved.mean.data<A>(),
-                                                .rstd = saved.rstd.data<A>(),
-                                                .workspace = workspace.data<A>()});
-    });
-    return record(op, y, {x, gamma, beta, residual},
-                  [=](const auto& grads, const Needs& needs) -> std::vector<Tensor> {
-                      if (!needs[0] && !needs[1] && !needs[2]) return {{}, {}, {}, grads[0]};
-                      auto out = backward(grads[0], x, gamma, beta, saved);
-                      return {out[0], out[1], out[2], grads[0]};
-                  });
+    const Tensor y = detail::empty_like(x);
+    // Constants, as far as the tape is concerned: the kernels' formulas account for x in them.
+    const NormStatistics saved = instance_norm_into(y, x, gamma, beta, options);
+    return record(
+        "instance_norm", y, {x, gamma, beta, options.residual},
+        [=, relu = options.relu](const auto& grads, const Needs& needs) -> std::vector<Tensor> {
+            if (!needs[0] && !needs[1] && !needs[2]) return {{}, {}, {}, grads[0]};
+            auto out = backward(grads[0], x, gamma, beta, saved, relu);
+            return {out[0], out[1], out[2], grads[0]};
+        });
 }
 
 Tensor label_concat(const Tensor& x, const Tensor& labels) {

@@ -99,12 +99,12 @@ Tensor leaky_relu_backward(const Tensor& grad_y, const Tensor& y, double slope) 
 }
 
 Tensor tanh(const Tensor& x) {
-    return record_by_output("tanh", x, run(Unary::tanh, x), tanh,
-                            [](const Tensor& grad, const Tensor& y) {
-                                if (!grad_enabled())
-                                    return run("tanh", Binary::tanh_backward, grad, y);
-                                return mul(grad, affine(mul(y, y), -1, 1));
-                            });
+    return record_by_output("tanh", x, run(Unary::tanh, x), tanh, tanh_backward);
+}
+
+Tensor tanh_backward(const Tensor& grad_y, const Tensor& y) {
+    if (grad_enabled()) return mul(grad_y, affine(mul(y, y), -1, 1));
+    return run("tanh_backward", Binary::tanh_backward, grad_y, y);
 }
 
 Tensor sigmoid(const Tensor& x) {

@@ -3,18 +3,11 @@
 #include "engine/conv_into.h"
 #include "engine/run_kernel.h"
 #include "kernels/gradient_penalty/gradient_penalty.h"
+#include "model/discriminator_pass.h"
 
 namespace sg {
 
 namespace {
-
-/// Images [begin, end) of x, [N, ...].
-Tensor images(const Tensor& x, int64_t begin, int64_t end) {
-    Shape shape = x.shape();
-    const int64_t image = x.size() / shape[0];
-    shape[0] = end - begin;
-    return x.slice_flat(begin * image, shape);
-}
 
 /// x [N, ...] with another number of images.
 Shape with_images(Shape shape, int64_t count) {
@@ -26,16 +19,6 @@ Shape with_images(Shape shape, int64_t count) {
 void convert(const Tensor& to, const Tensor& from) {
     Tensor target = to;
     target.copy_from(cast(from, to.dtype()));
-}
-
-/// dL/dx of a loss L(x) [1], both small: by automatic differentiation on the spot.
-template <class Loss>
-std::pair<Tensor, Tensor> loss_and_gradient(const Tensor& x, const Loss& loss) {
-    const GradMode on(true);
-    Tensor variable = x.detach();
-    variable.set_requires_grad();
-    const Tensor value = loss(variable);
-    return {value.detach(), grad({value}, {variable})[0]};
 }
 
 /// One D step. B images; the batch of all passes is [real | fake | x_hat], without x_hat for Eq. 1.
@@ -50,61 +33,36 @@ class DStep {
           B_(batch.x_real.dim(0)),
           penalised_(loss.gan == GanLoss::wgan_gp),
           N_(penalised_ ? 3 * B_ : 2 * B_),
-          L_(D_.config().d_repeat_num) {
+          pass_(D_, lay_out(x_fake)) {
         result_.x_fake = x_fake;
     }
 
     DiscriminatorStep run() {
-        lay_out();
-        forward();
         heads();
-        backward();
+        pass_.backward(src_seeds_, cls_seeds_);
         if (penalised_) tangents();
         weight_gradients();
         return std::move(result_);
     }
 
   private:
-    /// a_0 = [real | fake | x_hat] (paper, Eq. 8's x_hat), and room for all maps and cotangents.
-    void lay_out() {
+    /// a_0 = [real | fake | x_hat] (paper, Eq. 8's x_hat).
+    Tensor lay_out(const Tensor& x_fake) const {
         const Tensor& real = batch_.x_real;
-        Device& device = real.device();
-        const DType compute = D_.compute();
-        a_.push_back(Tensor::empty(device, with_images(real.shape(), N_), compute));
-        convert(images(a_[0], 0, B_), real);
-        convert(images(a_[0], B_, 2 * B_), result_.x_fake);
-        if (penalised_)
-            convert(images(a_[0], 2 * B_, N_), interpolate(real, result_.x_fake, batch_.alpha));
-        for (int l = 0; l < L_; ++l) {
-            weights_.push_back(weight_for(D_.weight(l), compute));
-            const Shape& in = a_[size_t(l)].shape();
-            a_.push_back(
-                Tensor::empty(device, {N_, in[1] / 2, in[2] / 2, D_.weight(l).dim(0)}, compute));
-        }
-        src_weight_ = weight_for(D_.src_weight(), compute);
-        cls_weight_ = weight_for(D_.cls_weight(), compute);
-        u_.resize(size_t(L_) + 1);
+        const Tensor all =
+            Tensor::empty(real.device(), with_images(real.shape(), N_), D_.compute());
+        convert(images(all, 0, B_), real);
+        convert(images(all, B_, 2 * B_), x_fake);
+        if (penalised_) convert(images(all, 2 * B_, N_), interpolate(real, x_fake, batch_.alpha));
+        return all;
     }
 
-    /// a_l = leaky(W_l a_{l-1} + b_l)
-    void forward() {
-        for (int l = 1; l <= L_; ++l)
-            conv2d_into(a(l), a(l - 1), w(l), D_.strided(),
-                        {.bias = D_.bias(l - 1), .slope = D_.slope});
-    }
-
-    /// D_src and D_cls, the losses, and each one's gradient by the scores: the seeds.
+    /// D_src and D_cls, the losses, and each one's gradient by the scores: the seeds. Real images
+    /// alone see the class head.
     void heads() {
-        const Tensor last = a(L_);
-        const DType master = D_.parameters().dtype();
-        Device& device = last.device();
-        const Tensor src = Tensor::empty(device, {N_, last.dim(1), last.dim(2), 1}, master);
-        conv2d_into(src, last, src_weight_, D_.src_options());
-        const Tensor cls = Tensor::empty(device, {B_, 1, 1, D_.cls_weight().dim(0)}, master);
-        conv2d_into(cls, images(last, 0, B_), cls_weight_, D_.cls_options());
-        result_.real_logits = flatten(cls);
-
-        src_seeds_ = Tensor::empty(device, src.shape(), D_.compute());
+        const Tensor src = pass_.src();
+        result_.real_logits = pass_.cls(B_);
+        src_seeds_ = Tensor::empty(src.device(), src.shape(), D_.compute());
         if (penalised_)
             wgan_heads(src);
         else
@@ -113,7 +71,7 @@ class DStep {
             return classification_loss(labels_, batch_.group, logits, batch_.c_org);
         });
         result_.loss_cls = classes.first;
-        cls_seeds_ = cast(affine(classes.second, loss_.lambda_cls), D_.compute()).view(cls.shape());
+        cls_seeds_ = cast(affine(classes.second, loss_.lambda_cls), D_.compute());
     }
 
     /// Means, whose gradients are constants; x_hat's chain starts from ones and yields
@@ -140,42 +98,20 @@ class DStep {
         convert(images(src_seeds_, B_, N_), fake.second);
     }
 
-    /// u_L from the heads, then u_{l-1} = m_{l-1} . (W_l^T u_l), with m_l read off a_l; real
-    /// images alone see the class head. For x_hat, down to g.
-    void backward() {
-        const auto masked = [&](const Tensor& map) {
-            return ConvFinish{.mask = map, .mask_slope = D_.slope};
-        };
-        ConvOptions src = D_.src_options(), cls = D_.cls_options();
-        src.out.reset(), cls.out.reset();
-        u_[size_t(L_)] = Tensor::empty(a(L_).device(), a(L_).shape(), D_.compute());
-        const Tensor real = images(u(L_), 0, B_), rest = images(u(L_), B_, N_);
-        conv2d_dgrad_into(real, cls_seeds_, cls_weight_, cls, masked(images(a(L_), 0, B_)));
-        ConvFinish with_classes = masked(images(a(L_), 0, B_));
-        with_classes.residual = real;
-        conv2d_dgrad_into(real, images(src_seeds_, 0, B_), src_weight_, src, with_classes);
-        conv2d_dgrad_into(rest, images(src_seeds_, B_, N_), src_weight_, src,
-                          masked(images(a(L_), B_, N_)));
-        for (int l = L_; l > 1; --l) {
-            u_[size_t(l) - 1] = Tensor::empty(a(l - 1).device(), a(l - 1).shape(), D_.compute());
-            conv2d_dgrad_into(u(l - 1), u(l), w(l), D_.strided(), masked(a(l - 1)));
-        }
-        if (!penalised_) return;
-        result_.x_hat_grad =
-            Tensor::empty(a(0).device(), with_images(a(0).shape(), B_), D_.parameters().dtype());
-        conv2d_dgrad_into(result_.x_hat_grad, images(u(1), 2 * B_, N_), w(1), D_.strided());
-    }
-
-    /// P = mean (||g_n|| - 1)^2, v = lambda_gp dP/dg, and t_0 = v, t_l = m_l . (W_l t_{l-1}), each
-    /// in the place of x_hat's a_l, which nobody needs any more once its signs have been read.
+    /// g = d sum(D_src) / d x_hat, P = mean (||g_n|| - 1)^2, v = lambda_gp dP/dg, and t_0 = v, t_l
+    /// = m_l . (W_l t_{l-1}), each in the place of x_hat's a_l, which nobody needs any more once
+    /// its signs have been read.
     void tangents() {
-        const Tensor& g = result_.x_hat_grad;
+        const Tensor g = Tensor::empty(pass_.a(0).device(), with_images(pass_.a(0).shape(), B_),
+                                       D_.parameters().dtype());
+        pass_.input_gradient(g, 2 * B_, N_);
+        result_.x_hat_grad = g;
         const PenaltyOfGradient penalty = penalty_of_gradient(g);
         result_.loss_gp = penalty.value;
         result_.gradient_norm = mean(penalty.norm);
         convert(hat(0), scale_rows(g, affine(penalty.k, loss_.lambda_gp)));
-        for (int l = 1; l <= L_; ++l)
-            conv2d_into(hat(l), hat(l - 1), w(l), D_.strided(),
+        for (int l = 1; l <= pass_.layers(); ++l)
+            conv2d_into(hat(l), hat(l - 1), pass_.w(l), D_.strided(),
                         {.mask = hat(l), .mask_slope = D_.slope});
     }
 
@@ -188,24 +124,25 @@ class DStep {
             conv2d_wgrad_into(out, x, grad_y, options);
             return out;
         };
-        for (int l = 1; l <= L_; ++l) {
-            result_.grads.push_back(gradient(D_.weight(l - 1), a(l - 1), u(l), D_.strided()));
-            result_.grads.push_back(sum_channels(images(u(l), 0, 2 * B_)));
-            u_[size_t(l)] = a_[size_t(l) - 1] = {};  // their memory is free for others
+        const int L = pass_.layers();
+        for (int l = 1; l <= L; ++l) {
+            const Tensor& u = pass_.u(l);
+            result_.grads.push_back(gradient(D_.weight(l - 1), pass_.a(l - 1), u, D_.strided()));
+            result_.grads.push_back(sum_channels(images(u, 0, 2 * B_)));
+            pass_.release(l);
         }
-        result_.grads.push_back(gradient(D_.src_weight(), a(L_), src_seeds_, D_.src_options()));
-        result_.grads.push_back(
-            gradient(D_.cls_weight(), images(a(L_), 0, B_), cls_seeds_, D_.cls_options()));
+        const Tensor& last = pass_.a(L);
+        result_.grads.push_back(gradient(D_.src_weight(), last, src_seeds_, D_.src_options()));
+        result_.grads.push_back(gradient(D_.cls_weight(), images(last, 0, B_),
+                                         cls_seeds_.view({B_, 1, 1, cls_seeds_.dim(1)}),
+                                         D_.cls_options()));
         if (penalised_) return;
         result_.loss_gp = result_.gradient_norm = Tensor::zeros(
             result_.loss_real.device(), result_.loss_real.shape(), result_.loss_real.dtype());
     }
 
-    // Layers count from 1, as in the formulas; a(0) is the images.
-    const Tensor& a(int l) const { return a_[size_t(l)]; }
-    const Tensor& u(int l) const { return u_[size_t(l)]; }
-    const Tensor& w(int l) const { return weights_[size_t(l) - 1]; }
-    Tensor hat(int l) const { return images(a(l), 2 * B_, N_); }
+    /// x_hat's part of map l, which becomes t_l.
+    Tensor hat(int l) const { return images(pass_.a(l), 2 * B_, N_); }
 
     const Discriminator& D_;
     const LossConfig& loss_;
@@ -214,9 +151,8 @@ class DStep {
     const int64_t B_;
     const bool penalised_;
     const int64_t N_;
-    const int L_;
-    std::vector<Tensor> a_, u_, weights_;
-    Tensor src_weight_, cls_weight_, src_seeds_, cls_seeds_;
+    DiscriminatorPass pass_;
+    Tensor src_seeds_, cls_seeds_;
     DiscriminatorStep result_;
 };
 
@@ -225,7 +161,7 @@ class DStep {
 DiscriminatorStep fused_d_step(const StarGan& model, const LossConfig& loss,
                                const TrainingBatch& batch, const Tensor& x_fake) {
     const GradMode off(false);
-    const Tensor fake = x_fake ? x_fake.detach() : model.G.forward(batch.x_real, batch.c_trg);
+    const Tensor fake = x_fake ? x_fake.detach() : generate(model.G, batch.x_real, batch.c_trg);
     return DStep(model, loss, batch, fake).run();
 }
 

@@ -1,3 +1,4 @@
+#include "model/discriminator_pass.h"
 #include "model/fused_step.h"
 
 namespace sg {
@@ -12,35 +13,54 @@ const char* to_string(StepKind kind) {
     return kind == StepKind::fused ? "fused" : "reference";
 }
 
+namespace {
+
+/// dL/dx_fake of the losses that D has a part in, in computing type. D does not learn here: its
+/// weights' gradients are nobody's business.
+Tensor through_d(const StarGan& model, const LossConfig& loss, const TrainingBatch& batch,
+                 const Tensor& x_fake, GeneratorStep& step) {
+    const Discriminator& D = model.D;
+    DiscriminatorPass pass(D, cast(x_fake, D.compute()));
+    step.fake_logits = pass.cls(x_fake.dim(0));
+    const auto [loss_fake, by_src] = loss_and_gradient(
+        pass.src(), [&](const Tensor& src) { return adversarial_loss_generator(loss.gan, src); });
+    const auto [loss_cls, by_cls] = loss_and_gradient(step.fake_logits, [&](const Tensor& logits) {
+        return classification_loss(model.config.labels, batch.group, logits, batch.c_trg);
+    });
+    step.loss_fake = loss_fake;
+    step.loss_cls = loss_cls;
+    pass.backward(cast(by_src, D.compute()), cast(affine(by_cls, loss.lambda_cls), D.compute()));
+    const Tensor by_fake = Tensor::empty(x_fake.device(), x_fake.shape(), x_fake.dtype());
+    pass.input_gradient(by_fake, 0, x_fake.dim(0));
+    return by_fake;
+}
+
+}  // namespace
+
+GeneratorStep fused_g_step(const StarGan& model, const LossConfig& loss,
+                           const TrainingBatch& batch) {
+    return fused_g_step(model, loss, batch, GeneratorPass(model.G, batch.x_real, batch.c_trg));
+}
+
 GeneratorStep fused_g_step(const StarGan& model, const LossConfig& loss, const TrainingBatch& batch,
-                           const Tensor& given) {
-    const auto& [x_real, c_org, c_trg, alpha, group] = batch;
+                           GeneratorPass to_target) {
+    const GradMode off(false);
     GeneratorStep step;
-    const Tensor x_fake = given ? given : model.G.forward(x_real, c_trg);
+    step.x_fake = to_target.output();
+    step.grads.resize(model.G.parameters().tensors().size());
+    const Tensor by_d = through_d(model, loss, batch, step.x_fake, step);
 
-    // Through D on a leaf of its own: its weights' gradients are nobody's business here, and D's
-    // maps are gone before G's second pass.
-    Tensor by_fake;
-    {
-        Tensor leaf = x_fake.detach();
-        leaf.set_requires_grad();
-        const auto fake = model.D.forward(leaf);
-        const Tensor loss_fake = adversarial_loss_generator(loss.gan, fake.src);
-        const Tensor loss_cls = classification_loss(model.config.labels, group, fake.cls, c_trg);
-        by_fake = grad({add(loss_fake, affine(loss_cls, loss.lambda_cls))}, {leaf})[0];
-        step.loss_fake = loss_fake.detach();
-        step.loss_cls = loss_cls.detach();
-        step.fake_logits = fake.cls.detach();
-    }
+    GeneratorPass to_original(model.G, step.x_fake, batch.c_org);
+    step.x_rec = to_original.output();
+    const auto [loss_rec, by_rec] = loss_and_gradient(
+        step.x_rec, [&](const Tensor& x_rec) { return l1_loss(batch.x_real, x_rec); });
+    step.loss_rec = loss_rec;
 
-    const Tensor x_rec = model.G.forward(x_fake, c_org);
-    const Tensor loss_rec = l1_loss(x_real, x_rec);
-    // <x_fake, dL/dx_fake> has D's part of the gradient as its own.
-    const Tensor total = add(affine(loss_rec, loss.lambda_rec), sum(mul(x_fake, by_fake)));
-    step.loss_rec = loss_rec.detach();
-    step.grads = grad({total}, model.G.parameters().tensors());
-    step.x_fake = x_fake.detach();
-    step.x_rec = x_rec.detach();
+    using InputGradient = GeneratorPass::InputGradient;
+    const Tensor by_second =
+        to_original.backward(affine(by_rec, loss.lambda_rec), step.grads, InputGradient::yes);
+    const Tensor by_fake = add(by_d, cast(by_second, by_d.dtype()));
+    to_target.backward(by_fake, step.grads, InputGradient::no);
     return step;
 }
 

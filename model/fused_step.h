@@ -1,5 +1,6 @@
 #pragma once
 
+#include "model/generator_pass.h"
 #include "model/reference_step.h"
 
 namespace sg {
@@ -15,10 +16,12 @@ namespace sg {
 DiscriminatorStep fused_d_step(const StarGan& model, const LossConfig& loss,
                                const TrainingBatch& batch, const Tensor& x_fake = {});
 
-/// G's step. `x_fake`, if given, is G.forward(x_real, c_trg) of this batch with its history: the
-/// fake of the D step before, which G has not changed since.
+/// G's step. `to_target`, if given, is the pass G(x_real, c_trg) of this batch: that of the D step
+/// before, since which G has not changed.
 GeneratorStep fused_g_step(const StarGan& model, const LossConfig& loss, const TrainingBatch& batch,
-                           const Tensor& x_fake = {});
+                           GeneratorPass to_target);
+GeneratorStep fused_g_step(const StarGan& model, const LossConfig& loss,
+                           const TrainingBatch& batch);
 
 /// Which of the two a training takes.
 enum class StepKind { reference, fused };
@@ -37,9 +40,10 @@ void training_turn(const StarGan& model, const LossConfig& loss, const TrainingB
         if (g_turn) done(reference_g_step(model, loss, batch));
         return;
     }
-    const Tensor x_fake = g_turn ? model.G.forward(batch.x_real, batch.c_trg) : Tensor();
-    done(fused_d_step(model, loss, batch, x_fake));
-    if (g_turn) done(fused_g_step(model, loss, batch, x_fake));
+    if (!g_turn) return done(fused_d_step(model, loss, batch));
+    GeneratorPass to_target(model.G, batch.x_real, batch.c_trg);
+    done(fused_d_step(model, loss, batch, to_target.output()));
+    done(fused_g_step(model, loss, batch, std::move(to_target)));
 }
 
 }  // namespace sg

@@ -66,6 +66,16 @@ struct ClosedFormPenalty {
 };
 ClosedFormPenalty closed_form_penalty(const Discriminator& D, const Tensor& x_hat);
 
+/// A loss L(x) [1] and dL/dx, by automatic differentiation on the spot; for an x that is small.
+template <class Loss>
+std::pair<Tensor, Tensor> loss_and_gradient(const Tensor& x, const Loss& loss) {
+    const GradMode on(true);
+    Tensor variable = x.detach();
+    variable.set_requires_grad();
+    const Tensor value = loss(variable);
+    return {value.detach(), grad({value}, {variable})[0]};
+}
+
 /// alpha[n] real + (1 - alpha[n]) fake; alpha [N].
 Tensor interpolate(const Tensor& real, const Tensor& fake, const Tensor& alpha);
 

@@ -34,11 +34,13 @@ NormInputValues rounded_inputs(NormInputValues in) {
     return in;
 }
 
-/// All three passes of the kernels on a device; members as in NormReference.
+/// All three passes of the kernels on a device; members as in NormReference, y_again what backward
+/// makes of y.
 template <class T>
 struct Computed {
     using A = acc_t<T>;
     std::vector<double> y, mean, rstd, grad_x, grad_gamma, grad_beta, gg_y, second_x, second_gamma;
+    std::vector<double> y_again;
 
     template <class Device>
     Computed(Device& device, const NormInputValues& in) {
@@ -82,6 +84,7 @@ struct Computed {
     template <class Device>
     void backward(Device& device, const NormInputValues& in, const Operands<T>& common) {
         auto gx = device.template output<T>(in.shape.size());
+        auto again = device.template output<T>(in.shape.size());
         auto gg = device.template output<A>(in.shape.C), gb = device.template output<A>(in.shape.C);
         auto workspace = device.template output<A>(instance_norm_workspace(in.shape));
         instance_norm_backward(device.context, InstanceNormBackwardArgs<T>{.shape = in.shape,
@@ -93,11 +96,13 @@ struct Computed {
                                                                            .rstd = common.rstd,
                                                                            .relu = in.relu,
                                                                            .grad_x = gx,
+                                                                           .y = again,
                                                                            .grad_gamma = gg,
                                                                            .grad_beta = gb,
                                                                            .workspace = workspace});
         workspace.get();
         grad_x = gx.get(), grad_gamma = gg.get(), grad_beta = gb.get();
+        y_again = again.get();
     }
     template <class Device>
     void double_backward(Device& device, const NormInputValues& in, const Operands<T>& common) {

@@ -25,6 +25,15 @@ struct Tolerance {
     double value, gradient;
 };
 
+void check_gradients(const std::vector<Tensor>& got, const std::vector<Tensor>& want,
+                     Tolerance allowed) {
+    REQUIRE(got.size() == want.size());
+    for (size_t i = 0; i < want.size(); ++i) {
+        INFO("gradient " << i);
+        CHECK(distance(got[i], want[i]) <= allowed.gradient);
+    }
+}
+
 void check_same(const DiscriminatorStep& got, const DiscriminatorStep& want, Tolerance allowed) {
     CHECK(distance(got.loss_real, want.loss_real) <= allowed.value);
     CHECK(distance(got.loss_fake, want.loss_fake) <= allowed.value);
@@ -35,11 +44,7 @@ void check_same(const DiscriminatorStep& got, const DiscriminatorStep& want, Tol
     CHECK(distance(got.x_fake, want.x_fake) <= allowed.value);
     REQUIRE(bool(got.x_hat_grad) == bool(want.x_hat_grad));
     if (want.x_hat_grad) CHECK(distance(got.x_hat_grad, want.x_hat_grad) <= allowed.gradient);
-    REQUIRE(got.grads.size() == want.grads.size());
-    for (size_t i = 0; i < want.grads.size(); ++i) {
-        INFO("gradient " << i);
-        CHECK(distance(got.grads[i], want.grads[i]) <= allowed.gradient);
-    }
+    check_gradients(got.grads, want.grads, allowed);
 }
 
 void check_same(const GeneratorStep& got, const GeneratorStep& want, Tolerance allowed) {
@@ -49,11 +54,7 @@ void check_same(const GeneratorStep& got, const GeneratorStep& want, Tolerance a
     CHECK(distance(got.fake_logits, want.fake_logits) <= allowed.value);
     CHECK(distance(got.x_fake, want.x_fake) <= allowed.value);
     CHECK(distance(got.x_rec, want.x_rec) <= allowed.value);
-    REQUIRE(got.grads.size() == want.grads.size());
-    for (size_t i = 0; i < want.grads.size(); ++i) {
-        INFO("gradient " << i);
-        CHECK(distance(got.grads[i], want.grads[i]) <= allowed.gradient);
-    }
+    check_gradients(got.grads, want.grads, allowed);
 }
 
 void check_steps(const StarGan& model, const LossConfig& loss, const TrainingBatch& batch,
@@ -61,11 +62,11 @@ void check_steps(const StarGan& model, const LossConfig& loss, const TrainingBat
     check_same(fused_d_step(model, loss, batch), reference_d_step(model, loss, batch), allowed);
     const GeneratorStep want = reference_g_step(model, loss, batch);
     check_same(fused_g_step(model, loss, batch), want, allowed);
-    // One fake for both steps, with its history.
-    const Tensor x_fake = model.G.forward(batch.x_real, batch.c_trg);
-    check_same(fused_d_step(model, loss, batch, x_fake), reference_d_step(model, loss, batch),
-               allowed);
-    check_same(fused_g_step(model, loss, batch, x_fake), want, allowed);
+    // One pass of G for both steps.
+    GeneratorPass to_target(model.G, batch.x_real, batch.c_trg);
+    check_same(fused_d_step(model, loss, batch, to_target.output()),
+               reference_d_step(model, loss, batch), allowed);
+    check_same(fused_g_step(model, loss, batch, std::move(to_target)), want, allowed);
 }
 
 constexpr Tolerance exact{.value = 1e-10, .gradient = 1e-10};
@@ -120,11 +121,9 @@ TEST_CASE("training by fused steps stays with the reference", "[fused]") {
                 random_batch(*device, tiny_config(), Precision::f64, i % 2, 2, 40 + uint64_t(i));
             const bool g_turn = (i + 1) % n_critic == 0;
             apply(reference, reference_d_step(reference, {}, batch), 1e-3, {});
-            const Tensor x_fake = g_turn ? fused.G.forward(batch.x_real, batch.c_trg) : Tensor();
-            apply(fused, fused_d_step(fused, {}, batch, x_fake), 1e-3, {});
-            if (!g_turn) continue;
-            apply(reference, reference_g_step(reference, {}, batch), 1e-3, {});
-            apply(fused, fused_g_step(fused, {}, batch, x_fake), 1e-3, {});
+            training_turn(fused, {}, batch, StepKind::fused, g_turn,
+                          [&](const auto& step) { apply(fused, step, 1e-3, {}); });
+            if (g_turn) apply(reference, reference_g_step(reference, {}, batch), 1e-3, {});
         }
         const auto want = all_parameters(reference), got = all_parameters(fused);
         double worst = 0;

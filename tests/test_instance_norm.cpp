@@ -22,6 +22,10 @@ void check_passes(Device& device, const Inputs& exact, double activations, doubl
     CHECK(max_error(got.y, want.y) < activations);
     CHECK(std::max(max_error(got.mean, want.mean), max_error(got.rstd, want.rstd)) < sums);
     CHECK(norm_error(got.grad_x, want.grad_x, terms) < activations);
+    auto before_residual = want.y;
+    for (size_t i = 0; i < in.residual.size(); ++i) before_residual[i] -= in.residual[i];
+    CHECK(max_error(got.y_again, before_residual) < activations);
+    if (in.residual.empty()) CHECK(got.y_again == got.y);
     CHECK(max_error(got.grad_gamma, want.grad_gamma) < sums);
     CHECK(max_error(got.grad_beta, want.grad_beta) < sums);
     CHECK(norm_error(got.gg_y, want.gg_y, terms) < activations);

@@ -51,6 +51,11 @@ struct NormConstants {
         const bool closed = relu && instance_norm_affine(xh, gamma[j], beta[j]) <= 0;
         return closed ? 0.0f : float(grad_y);
     }
+    /// Forward's result before its residual.
+    __device__ float output(float xh, int j) const {
+        const float value = instance_norm_affine(xh, gamma[j], beta[j]);
+        return relu && value <= 0 ? 0.0f : value;
+    }
 };
 
 /// total[i] = sum over parts r, in order, of sum(r, i): K sums for each channel of the slab.

@@ -49,6 +49,7 @@ void instance_norm_forward(Device& device, const InstanceNormForwardArgs<T>& arg
 ///   grad_x = gamma rstd (g - <g> - xh <g xh>),
 ///   grad_gamma = sum_{n,m} g xh,  grad_beta = sum_{n,m} g.
 /// The ReLU's state is recomputed from x exactly as forward computed it. grad_x may be grad_y.
+/// On the way it can recompute y, for a caller that did not keep it: as forward did, bit for bit.
 template <class T>
 struct InstanceNormBackwardArgs {
     InstanceNormShape shape;
@@ -60,6 +61,7 @@ struct InstanceNormBackwardArgs {
     const acc_t<T>* rstd;
     bool relu = false;
     T* grad_x;
+    T* y = nullptr;        ///< forward's result before its residual; null: not wanted
     acc_t<T>* grad_gamma;  ///< [C]
     acc_t<T>* grad_beta;   ///< [C]
     acc_t<T>* workspace;

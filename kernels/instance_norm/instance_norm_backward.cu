@@ -24,12 +24,20 @@ __device__ void local_sums(const SlabPlace<T, N>& at, const NormConstants<T, N>&
     slab_sums<2, T, N>(own, local);
 }
 
-/// grad_x of this block's pixels from the slab's sums of g and g xh; and, once per slab, those sums
-/// to images[1][n][c] and images[0][n][c]: this image's share of grad_beta and grad_gamma.
+/// Where a backward pass puts its results, apart from the parameters' gradients; y may be null.
+template <class T>
+struct Gradients {
+    Global<T> grad_x, y;
+    Global<float> images;
+};
+
+/// grad_x (and forward's y, if wanted) of this block's pixels from the slab's sums of g and g xh;
+/// and, once per slab, those sums to images[1][n][c] and images[0][n][c]: this image's share of
+/// grad_beta and grad_gamma.
 template <class T, int N, class Read>
 __device__ void write_gradient(const NormInputs<T>& in, const SlabPlace<T, N>& at,
-                               const NormConstants<T, N>& k, Shared<float> total, Global<T> grad_x,
-                               Global<float> images, const Read& read) {
+                               const NormConstants<T, N>& k, Shared<float> total,
+                               const Gradients<T>& out, const Read& read) {
     constexpr int channels = slab_channels<T>;
     const float size = float(in.s.M);
     float mean_g[N], mean_gx[N];
@@ -39,19 +47,21 @@ __device__ void write_gradient(const NormInputs<T>& in, const SlabPlace<T, N>& a
         mean_g[j] = sum_g / size;
         mean_gx[j] = sum_gx / size;
         if (at.part == 0 && at.inside && int(threadIdx.x) < SlabPlace<T, N>::columns) {
-            images[at.n * at.C + at.channel + j] = sum_gx;
-            images[(in.s.N + at.n) * at.C + at.channel + j] = sum_g;
+            out.images[at.n * at.C + at.channel + j] = sum_gx;
+            out.images[(in.s.N + at.n) * at.C + at.channel + j] = sum_g;
         }
     }
     at.each_pixel([&](int64_t i, int64_t t) {
         const auto [grad_y, x] = read(i, t);
-        Vec<T, N> out;
+        Vec<T, N> grad_x, y;
 #pragma unroll
         for (int j = 0; j < N; ++j) {
             const float xh = k.normalised(x[j], j), g = k.masked(grad_y[j], xh, j);
-            out[j] = T(k.gamma[j] * k.rstd[j] * (g - mean_g[j] - xh * mean_gx[j]));
+            grad_x[j] = T(k.gamma[j] * k.rstd[j] * (g - mean_g[j] - xh * mean_gx[j]));
+            y[j] = T(k.output(xh, j));
         }
-        store(grad_x + i, out);
+        store(out.grad_x + i, grad_x);
+        if (out.y) store(out.y + i, y);
     });
 }
 
@@ -63,8 +73,7 @@ struct Pair {
 /// Everything in one reading of grad_y and x, held on chip by the blocks of a slab.
 template <class T, int N>
 __global__ void __launch_bounds__(slab_threads, 2)
-    instance_norm_backward_kernel(NormInputs<T> in, int64_t tile_size, Global<T> grad_x,
-                                  Global<float> images) {
+    instance_norm_backward_kernel(NormInputs<T> in, int64_t tile_size, Gradients<T> out) {
     __shared__ SharedArray<float, 2 * slab_channels<T>> local, total;
     const SlabPlace<T, N> at(in.s, in.parts, in.pixels);
     const NormConstants<T, N> k(in, at);
@@ -85,7 +94,7 @@ __global__ void __launch_bounds__(slab_threads, 2)
         return float(remote_shared(local.pointer(), unsigned(r))[i]);
     });
     cluster_sync();  // and have been read: now a block may leave
-    write_gradient<T, N>(in, at, k, total, grad_x, images, read);
+    write_gradient<T, N>(in, at, k, total, out, read);
 }
 
 /// First of two kernels: a part's sums to the workspace.
@@ -107,7 +116,7 @@ __global__ void __launch_bounds__(slab_threads, 2)
 template <class T, int N>
 __global__ void __launch_bounds__(slab_threads, 2)
     instance_norm_backward_apply_kernel(NormInputs<T> in, Global<const float> sums,
-                                        Global<T> grad_x, Global<float> images) {
+                                        Gradients<T> out) {
     __shared__ SharedArray<float, 2 * slab_channels<T>> total;
     const auto at = SlabPlace<T, N>(in.s, in.parts, in.pixels).reversed(in.s, in.parts, in.pixels);
     const NormConstants<T, N> k(in, at);
@@ -115,7 +124,7 @@ __global__ void __launch_bounds__(slab_threads, 2)
         return float(sums[part_sums<2, T>(at.n, in.parts, r) + i]);
     });
     __syncthreads();
-    write_gradient<T, N>(in, at, k, total, grad_x, images, [&](int64_t i, int64_t) {
+    write_gradient<T, N>(in, at, k, total, out, [&](int64_t i, int64_t) {
         return Pair<T, N>{load<N>(in.grad_y + i), load<N>(in.x + i)};
     });
 }
@@ -128,17 +137,16 @@ void run(Device& device, const InstanceNormPlan& plan, const InstanceNormBackwar
     const InstanceNormShape& s = args.shape;
     const NormInputs<T> in(args, plan);
     float* images = args.workspace + part_sums_size<T>(s, plan.parts, 2);
+    const Gradients<T> out{args.grad_x, args.y, images};
     Launch config = slab_launch<T>("instance_norm_backward_kernel", s, plan);
     if (plan.kind != InstanceNormPlan::Kind::two_kernels) {
         const int64_t tile_size = int64_t(plan.shared / 2 / sizeof(T));
-        launch(device, config, instance_norm_backward_kernel<T, N>, in, tile_size, args.grad_x,
-               images);
+        launch(device, config, instance_norm_backward_kernel<T, N>, in, tile_size, out);
     } else {
         config.kernel = "instance_norm_backward_sums_kernel";
         launch(device, config, instance_norm_backward_sums_kernel<T, N>, in, args.workspace);
         config.kernel = "instance_norm_backward_apply_kernel";
-        launch(device, config, instance_norm_backward_apply_kernel<T, N>, in, args.workspace,
-               args.grad_x, images);
+        launch(device, config, instance_norm_backward_apply_kernel<T, N>, in, args.workspace, out);
     }
     launch(device, elementwise_launch(device.properties(), "sum_over_images_kernel", 2 * s.C),
            sum_over_images_kernel, s.N, s.C, 2, images, args.grad_gamma, args.grad_beta);
@@ -150,7 +158,7 @@ template <DeviceContext Device, class T>
 void instance_norm_backward(Device& device, const InstanceNormPlan& plan,
                             const InstanceNormBackwardArgs<T>& args) {
     check_instance_norm("instance_norm_backward", args.shape);
-    if (slab_vectors<T>(args.shape.C, args.x, args.grad_y, args.grad_x))
+    if (slab_vectors<T>(args.shape.C, args.x, args.grad_y, args.grad_x, args.y))
         run<vec_width<T>>(device, plan, args);
     else
         run<1>(device, plan, args);

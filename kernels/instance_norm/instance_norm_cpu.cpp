@@ -94,6 +94,11 @@ struct SlabConstants {
         }
     }
     A normalised(A x, int j) const { return (x - mean[j]) * rstd[j]; }
+    /// Forward's result before its residual.
+    A output(A xh, int j, bool relu) const {
+        const A value = gamma[j] * xh + beta[j];
+        return relu && value <= 0 ? A{0} : value;
+    }
     /// 1 where the forward pass was positive before its ReLU, else 0; 1 without a ReLU.
     A mask(A xh, int j, bool relu) const {
         return relu && gamma[j] * xh + beta[j] <= 0 ? A{0} : A{1};
@@ -127,8 +132,7 @@ void instance_norm_forward(CpuContext& context, const InstanceNormForwardArgs<T>
         const bool relu = args.relu;
         for (int64_t m = 0; m < M; ++m)
             for (int j = 0; j < width; ++j) {
-                A value = k.gamma[j] * k.normalised(A(x[m * C + j]), j) + k.beta[j];
-                value = relu && value <= 0 ? A{0} : value;
+                const A value = k.output(k.normalised(A(x[m * C + j]), j), j, relu);
                 store(y[m * C + j], residual ? value + A(residual[m * C + j]) : value);
             }
     });
@@ -160,11 +164,13 @@ void instance_norm_backward(CpuContext& context, const InstanceNormBackwardArgs<
             mean_gx[j] = sums[1][j] / A(M);
             scale[j] = k.gamma[j] * k.rstd[j];
         }
+        T* y = args.y ? args.y + base : nullptr;
         for (int64_t m = 0; m < M; ++m)
             for (int j = 0; j < width; ++j) {
                 const A xh = k.normalised(A(x[m * C + j]), j);
                 const A g = A(grad_y[m * C + j]) * k.mask(xh, j, relu);
                 store(grad_x[m * C + j], scale[j] * (g - mean_g[j] - xh * mean_gx[j]));
+                if (y) store(y[m * C + j], k.output(xh, j, relu));
             }
     });
     sum_over_images(args.shape, gamma_parts, args.grad_gamma);

@@ -1,0 +1,160 @@
+#include "model/generator_pass.h"
+
+#include "engine/conv_into.h"
+
+namespace sg {
+
+namespace {
+
+using Kind = GeneratorLayer::Kind;
+
+DType result_type(const GeneratorLayer& layer, const Tensor& x) {
+    return layer.options.out.value_or(x.dtype());
+}
+
+/// What the layer's convolution makes of a map.
+Tensor convolve(const GeneratorLayer& layer, const Tensor& w, const Tensor& x) {
+    const Tensor in = layer.kind == Kind::resized ? upsample2x(x) : x;
+    const bool transposed = layer.kind == Kind::transposed;
+    const int64_t factor = transposed ? layer.options.stride : 1;
+    const int64_t divisor = transposed ? 1 : layer.options.stride;
+    const Tensor y = Tensor::empty(x.device(),
+                                   {in.dim(0), in.dim(1) * factor / divisor,
+                                    in.dim(2) * factor / divisor, w.dim(transposed ? 3 : 0)},
+                                   result_type(layer, x));
+    if (transposed)
+        conv2d_dgrad_into(y, in, w, layer.options);
+    else
+        conv2d_into(y, in, w, layer.options);
+    return y;
+}
+
+/// The gradient by a map of shape `shape` from u, that by the convolution's result; `skipped`, if
+/// given, is added and overwritten with it.
+Tensor input_gradient(const GeneratorLayer& layer, const Tensor& w, const Tensor& u, Shape shape,
+                      const Tensor& skipped = {}) {
+    ConvOptions options = layer.options;
+    options.out.reset();
+    if (layer.kind == Kind::resized) {
+        shape[1] *= 2, shape[2] *= 2;
+        const Tensor large = Tensor::empty(u.device(), shape, u.dtype());
+        conv2d_dgrad_into(large, u, w, options);
+        return upsample2x_backward(large);
+    }
+    const Tensor out = skipped ? skipped : Tensor::empty(u.device(), shape, u.dtype());
+    if (layer.kind == Kind::transposed)
+        conv2d_into(out, u, w, options);
+    else
+        conv2d_dgrad_into(out, u, w, options, {.residual = skipped});
+    return out;
+}
+
+/// The gradient by the layer's weight.
+Tensor weight_gradient(const GeneratorLayer& layer, const Tensor& x, const Tensor& u) {
+    const Tensor out = Tensor::empty(u.device(), layer.weight.shape(), layer.weight.dtype());
+    if (layer.kind == Kind::transposed)  // the convolution that it is the transpose of has u for x
+        conv2d_wgrad_into(out, u, x, layer.options);
+    else
+        conv2d_wgrad_into(out, layer.kind == Kind::resized ? upsample2x(x) : x, u, layer.options);
+    return out;
+}
+
+void accumulate(Tensor& sum, const Tensor& term) {
+    sum = sum ? add(sum, term) : term;
+}
+
+/// G's first map: the image and the labels as planes.
+Tensor first_map(const Tensor& x, const Tensor& labels, DType compute) {
+    return label_concat(cast(x, compute), labels);
+}
+
+std::vector<Tensor> weights_for(const Generator& G) {
+    std::vector<Tensor> weights;
+    for (const GeneratorLayer& layer : G.layers())
+        weights.push_back(weight_for(layer.weight, G.compute()));
+    return weights;
+}
+
+}  // namespace
+
+Tensor generate(const Generator& G, const Tensor& x, const Tensor& labels) {
+    const GradMode off(false);
+    Tensor map = first_map(x, labels, G.compute()), skip;
+    for (const GeneratorLayer& layer : G.layers()) {
+        if (layer.opens_block) skip = map;
+        map = convolve(layer, weight_for(layer.weight, G.compute()), map);
+        if (layer.is_head()) break;
+        const Tensor residual = layer.closes_block ? std::exchange(skip, {}) : Tensor();
+        instance_norm_into(map, map, layer.gamma, layer.beta,
+                           {.relu = !layer.closes_block, .residual = residual});
+    }
+    return tanh(map);
+}
+
+GeneratorPass::GeneratorPass(const Generator& G, const Tensor& x, const Tensor& labels)
+    : layers_(G.layers()),
+      compute_(G.compute()),
+      x_(x.detach()),
+      labels_(labels),
+      weights_(weights_for(G)),
+      kept_(layers_.size()) {
+    const GradMode off(false);
+    Tensor map = first_map(x_, labels_, compute_), skip;
+    for (size_t l = 0; l < layers_.size(); ++l) {
+        const GeneratorLayer& layer = layers_[l];
+        Kept& kept = kept_[l];
+        if (layer.opens_block) skip = map;
+        if (l > 0 && layers_[l - 1].closes_block) kept.input = map;
+        const Tensor sums = convolve(layer, weights_[l], map);
+        if (layer.is_head()) {
+            output_ = tanh(sums);
+            return;
+        }
+        kept.sums = sums;
+        map = Tensor::empty(sums.device(), sums.shape(), sums.dtype());
+        kept.statistics = instance_norm_into(
+            map, sums, layer.gamma, layer.beta,
+            {.relu = !layer.closes_block, .residual = layer.closes_block ? skip : Tensor()});
+    }
+}
+
+Tensor GeneratorPass::backward(const Tensor& grad_y, std::vector<Tensor>& grads,
+                               InputGradient by_x) {
+    require(!weights_.empty(), "generator", "a pass goes back once");
+    const GradMode off(false);
+    // u: the gradient by the present convolution's result. skipped: by what leaves its block.
+    Tensor u = cast(tanh_backward(grad_y, output_), compute_), skipped;
+    for (size_t l = layers_.size() - 1; l > 0; --l) {
+        const GeneratorLayer &layer = layers_[l], &before = layers_[l - 1];
+        Kept& from = kept_[l - 1];
+        const Tensor by_map = input_gradient(layer, weights_[l], u, from.sums.shape(),
+                                             layer.opens_block ? skipped : Tensor());
+        // Through the normalisation: in place, unless the gradient also skips the block.
+        Tensor map = kept_[l].input;
+        const bool again = !map;
+        if (again) map = Tensor::empty(by_map.device(), by_map.shape(), by_map.dtype());
+        Tensor by_sums = by_map;
+        if (before.closes_block) {
+            skipped = by_map;
+            by_sums = Tensor::empty(by_map.device(), by_map.shape(), by_map.dtype());
+        }
+        const NormGradients by = instance_norm_backward_into(
+            by_sums, by_map, from.sums, before.gamma, before.beta, from.statistics,
+            !before.closes_block, again ? map : Tensor());
+        from.sums = kept_[l].input = {};
+        accumulate(grads[3 * l - 2], by.gamma);
+        accumulate(grads[3 * l - 1], by.beta);
+        accumulate(grads[3 * l], weight_gradient(layer, map, u));
+        u = by_sums;
+    }
+    const Tensor first = first_map(x_, labels_, compute_);
+    accumulate(grads[0], weight_gradient(layers_[0], first, u));
+    Tensor result;
+    if (by_x == InputGradient::yes)
+        result = label_concat_backward(input_gradient(layers_[0], weights_[0], u, first.shape()),
+                                       x_.dim(3));
+    weights_.clear();
+    return result;
+}
+
+}  // namespace sg
