@@ -49,6 +49,17 @@ struct Lanes {
     const A& operator[](int j) const { return v[j]; }
 };
 
+/// body(index in the slab's tensor, channel) for every pixel and channel of a slab. Results may
+/// replace operands element by element: lanes do not see each other's.
+template <class Width, class Body>
+void for_each_lane(int64_t M, int64_t C, Width width, const Body& body) {
+    const int count = width;
+    for (int64_t m = 0; m < M; ++m) {
+#pragma omp simd
+        for (int j = 0; j < count; ++j) body(m * C + j, j);
+    }
+}
+
 /// sums[k][j] = sum over the M pixels of term(m, j)[k]. Runs of 64 pixels are added up in A, the
 /// runs in double: an f32 sum over a large image would lose two digits of the statistics.
 template <int terms, class A, class Width, class Term>
@@ -164,14 +175,21 @@ void instance_norm_backward(CpuContext& context, const InstanceNormBackwardArgs<
             mean_gx[j] = sums[1][j] / A(M);
             scale[j] = k.gamma[j] * k.rstd[j];
         }
+        const auto gradient = [&](int64_t i, int j, A xh) {
+            const A g = A(grad_y[i]) * k.mask(xh, j, relu);
+            store(grad_x[i], scale[j] * (g - mean_g[j] - xh * mean_gx[j]));
+        };
         T* y = args.y ? args.y + base : nullptr;
-        for (int64_t m = 0; m < M; ++m)
-            for (int j = 0; j < width; ++j) {
-                const A xh = k.normalised(A(x[m * C + j]), j);
-                const A g = A(grad_y[m * C + j]) * k.mask(xh, j, relu);
-                store(grad_x[m * C + j], scale[j] * (g - mean_g[j] - xh * mean_gx[j]));
-                if (y) store(y[m * C + j], k.output(xh, j, relu));
-            }
+        if (!y)
+            for_each_lane(M, C, width, [&](int64_t i, int j) {
+                gradient(i, j, k.normalised(A(x[i]), j));
+            });
+        else
+            for_each_lane(M, C, width, [&](int64_t i, int j) {
+                const A xh = k.normalised(A(x[i]), j);
+                gradient(i, j, xh);
+                store(y[i], k.output(xh, j, relu));
+            });
     });
     sum_over_images(args.shape, gamma_parts, args.grad_gamma);
     sum_over_images(args.shape, beta_parts, args.grad_beta);
