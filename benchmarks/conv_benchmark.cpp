@@ -26,7 +26,8 @@ std::span<const LadderVersion> versions(const std::string& kernel, bool cpu) {
     static constexpr LadderVersion cpu_ladder[] = {
         {1, "loops", "the formula, rows over threads"},
         {2, "matrix", "rows of pixels gathered, times panels of weights, sums in registers"},
-        {3, "library", "oneDNN's kernels for this processor, where the build has it"}};
+        {3, "library", "oneDNN's kernels for this processor, where the build has it"},
+        {4, "engine", "whichever of these is the faster for the shape"}};
     if (cpu) return cpu_ladder;
     return conv_ladder(pass_of(kernel));
 }
@@ -94,6 +95,11 @@ class ConvCase : public KernelCase {
     }
 
   private:
+    /// Of the CPU's ladder; devices' production kernels take what was chosen.
+    static ConvForm form(int version) {
+        if (!cpu || version == 4) return ConvForm::automatic;
+        return version == 2 ? ConvForm::own : ConvForm::library;
+    }
     std::vector<W> weights() const {
         const auto rounded = uniform_values<T>(shape_.w_size(), 3, -1, 1);
         return {rounded.begin(), rounded.end()};
@@ -136,7 +142,7 @@ class ConvCase : public KernelCase {
                                             .w = w_.data(),
                                             .y = out_.data(),
                                             .math = math_,
-                                            .own_kernel = cpu && version == 2,
+                                            .form = form(version),
                                             .workspace = workspace_.data(),
                                             .workspace_size = workspace_size_};
         if constexpr (!cpu)
@@ -152,7 +158,7 @@ class ConvCase : public KernelCase {
                                           .w = w_.data(),
                                           .grad_x = out_.data(),
                                           .math = math_,
-                                          .own_kernel = cpu && version == 2,
+                                          .form = form(version),
                                           .workspace = workspace_.data(),
                                           .workspace_size = workspace_size_};
         if constexpr (!cpu)
@@ -168,7 +174,7 @@ class ConvCase : public KernelCase {
                                     .grad_y = grad_y_.data(),
                                     .grad_w = grad_w_.data(),
                                     .math = math_,
-                                    .own_kernel = cpu && version == 2,
+                                    .form = form(version),
                                     .workspace = workspace_.data(),
                                     .workspace_size = workspace_size_};
         if constexpr (!cpu)

@@ -61,7 +61,7 @@ template <class T>
 struct Operands {
     std::vector<T> x, grad_y;
     std::vector<acc_t<T>> w, bias;
-    bool own_kernel = false;  ///< on the CPU, by our own loops although there is a library
+    ConvForm form = ConvForm::automatic;  ///< on the CPU
 
     explicit Operands(const ConvShape& s, uint64_t seed = 7)
         : x(to<T>(uniform(s.x_size(), seed))),
@@ -82,7 +82,7 @@ std::vector<double> forward(CpuContext& context, const ConvShape& s, const Opera
                                          .epilogue = {.bias = bias ? o.bias.data() : nullptr},
                                          .y = y,
                                          .weight_version = version,
-                                         .own_kernel = o.own_kernel});
+                                         .form = o.form});
     return y.get();
 }
 template <class Out, class T>
@@ -94,7 +94,7 @@ std::vector<double> dgrad(CpuContext& context, const ConvShape& s, const Operand
                                               .w = o.w.data(),
                                               .grad_x = grad_x,
                                               .weight_version = version,
-                                              .own_kernel = o.own_kernel});
+                                              .form = o.form});
     return grad_x.get();
 }
 template <class T>
@@ -104,7 +104,7 @@ std::vector<double> wgrad(CpuContext& context, const ConvShape& s, const Operand
                                          .x = o.x.data(),
                                          .grad_y = o.grad_y.data(),
                                          .grad_w = grad_w,
-                                         .own_kernel = o.own_kernel});
+                                         .form = o.form});
     return grad_w.get();
 }
 

@@ -19,10 +19,11 @@ void check_passes(CpuContext& context, const ConvShape& s, const Operands<T>& o,
 }
 
 template <class T>
-void check_shape(CpuContext& context, const ConvShape& s, bool own_kernel = false) {
+void check_shape(CpuContext& context, const ConvShape& s,
+                 ConvForm form = ConvForm::automatic) {
     using A = acc_t<T>;
     Operands<T> o(s);
-    o.own_kernel = own_kernel;
+    o.form = form;
     // Weights are rounded to T inside; the bias is not.
     const ConvReference plain(s, to_double(o.x), rounded<T>(to_double(o.w)), to_double(o.grad_y));
     ConvReference biased = plain;
@@ -42,9 +43,9 @@ bool bf16_runs() {
 /// pass may rely on settings that another leaves behind. f64 holds every value exactly.
 template <class T>
 std::vector<std::vector<double>> all_passes(const ConvShape& s, int threads,
-                                            bool own_kernel = false) {
+                                            ConvForm form = ConvForm::automatic) {
     Operands<T> o(s);
-    o.own_kernel = own_kernel;
+    o.form = form;
     CpuContext first(threads), second(threads), third(threads);
     auto grad_w = wgrad(first, s, o);
     return {std::move(grad_w), forward<T>(second, s, o, true), dgrad<T>(third, s, o)};
@@ -67,8 +68,13 @@ TEST_CASE("convolution equals the textbook loops", "[conv]") {
     for (uint32_t i = 0; i < 150; ++i) shapes.push_back(sample(i));
     for (const ConvShape& s : shapes) {
         INFO(to_string(s));
-        check_shape<float>(context, s);
-        if (bf16_too) check_shape<bf16>(context, s);
+        for (const ConvForm form : {ConvForm::library, ConvForm::automatic}) {
+            check_shape<float>(context, s, form);
+            // What conv_form() keeps from oneDNN.
+            const bool wrong = form == ConvForm::library && s.W == 1 && s.stride > 1;
+            if (bf16_too && !wrong) check_shape<bf16>(context, s, form);
+        }
+        if (bf16_too) check_shape<bf16>(context, s, ConvForm::widened);
         check_shape<double>(context, s);
     }
 }
@@ -82,10 +88,19 @@ TEST_CASE("convolution by our own loops equals the textbook's", "[conv][matrix]"
     shapes.push_back({.N = 3, .H = 11, .W = 9, .C = 130, .K = 300, .R = 3, .S = 3, .pad = 1});
     shapes.push_back({.N = 2, .H = 9, .W = 10, .C = 3, .K = 5, .R = 2, .S = 1, .stride = 4});
     shapes.push_back({.N = 2, .H = 2, .W = 3, .C = 3, .K = 5, .R = 2, .S = 2, .stride = 5});
+    // Folded (matrix/folded.h): few results per pixel, wide images.
+    shapes.push_back({.N = 2, .H = 9, .W = 33, .C = 17, .K = 3, .R = 7, .S = 7, .pad = 3});
+    shapes.push_back({.N = 3, .H = 21, .W = 16, .C = 5, .K = 1, .R = 3, .S = 5, .pad = 0});
+    shapes.push_back({.N = 1, .H = 70, .W = 64, .C = 3, .K = 40, .R = 7, .S = 7, .pad = 3});
+    shapes.push_back({.N = 1, .H = 18, .W = 20, .C = 4, .K = 9, .R = 1, .S = 3, .pad = 4});
+    // Deep (matrix/deep.h): more weights than pixels; several tasks, blocks and remainders.
+    shapes.push_back(
+        {.N = 3, .H = 4, .W = 4, .C = 130, .K = 75, .R = 4, .S = 4, .stride = 2, .pad = 1});
+    shapes.push_back({.N = 70, .H = 2, .W = 3, .C = 67, .K = 70, .R = 3, .S = 2, .pad = 1});
     for (const ConvShape& s : shapes) {
         INFO(to_string(s));
-        check_shape<float>(context, s, true);
-        check_shape<bf16>(context, s, true);
+        check_shape<float>(context, s, ConvForm::own);
+        check_shape<bf16>(context, s, ConvForm::own);
     }
 }
 
@@ -106,12 +121,12 @@ TEST_CASE("the three passes of convolution are each other's adjoints", "[conv]")
 }
 
 TEST_CASE("weights are laid out again when their version changes", "[conv]") {
-    const bool own_kernel = GENERATE(false, true);
+    const ConvForm form = GENERATE(ConvForm::library, ConvForm::own);
     const ConvShape s{
-        .N = 1, .H = 6, .W = 6, .C = 16, .K = 16, .R = 3, .S = 3, .stride = 1, .pad = 1};
+        .N = 1, .H = 12, .W = 18, .C = 16, .K = 16, .R = 3, .S = 3, .stride = 1, .pad = 1};
     CpuContext context(1);
     Operands<float> o(s);
-    o.own_kernel = own_kernel;
+    o.form = form;
     const auto y = [&](uint64_t version) { return forward<float>(context, s, o, false, version); };
     const auto grad_x = [&](uint64_t version) { return dgrad<float>(context, s, o, version); };
     const auto y1 = y(1), gx1 = grad_x(1);
@@ -139,14 +154,19 @@ TEST_CASE("convolution gives the same bits on any number of threads", "[conv]") 
     const bool bf16_too = bf16_runs();
     for (const ConvShape& s : kThreadShapes) {
         INFO(to_string(s));
-        const auto f32 = all_passes<float>(s, 1), own = all_passes<float>(s, 1, true);
+        const auto f32 = all_passes<float>(s, 1), own = all_passes<float>(s, 1, ConvForm::own);
         for (int threads : {2, 3, 5}) {
             CHECK(all_passes<float>(s, threads) == f32);
-            CHECK(all_passes<float>(s, threads, true) == own);
+            CHECK(all_passes<float>(s, threads, ConvForm::own) == own);
         }
+        const auto own_half = all_passes<bf16>(s, 1, ConvForm::own);
+        for (int threads : {2, 3, 5})
+            CHECK(all_passes<bf16>(s, threads, ConvForm::own) == own_half);
         if (!bf16_too) continue;
-        const auto half = all_passes<bf16>(s, 1);
-        for (int threads : {2, 3, 5}) CHECK(all_passes<bf16>(s, threads) == half);
+        for (const ConvForm form : {ConvForm::library, ConvForm::widened}) {
+            const auto half = all_passes<bf16>(s, 1, form);
+            for (int threads : {2, 3, 5}) CHECK(all_passes<bf16>(s, threads, form) == half);
+        }
     }
     omp_set_num_threads(before);
 }

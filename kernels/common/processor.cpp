@@ -46,17 +46,31 @@ std::string cpu_isa_name() {
     }
 }
 
-Bf16Support cpu_bf16_support() {
-    // The enumeration is a bit mask that grows with the instruction set.
+namespace {
+
+/// The enumeration is a bit mask that grows with the instruction set.
+bool has(dnnl::cpu_isa needed) {
     const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
-    const auto has = [isa](dnnl::cpu_isa needed) {
-        return (isa & static_cast<unsigned>(needed)) == static_cast<unsigned>(needed);
-    };
+    return (isa & static_cast<unsigned>(needed)) == static_cast<unsigned>(needed);
+}
+
+}  // namespace
+
+bool cpu_has_amx() {
+    static const bool amx = has(dnnl::cpu_isa::avx512_core_amx);
+    return amx;
+}
+
+Bf16Support cpu_bf16_support() {
     if (has(dnnl::cpu_isa::avx512_core_bf16)) return Bf16Support::native;
     return has(dnnl::cpu_isa::avx512_core) ? Bf16Support::emulated : Bf16Support::none;
 }
 
 #else
+
+bool cpu_has_amx() {
+    return false;
+}
 
 std::string convolution_library() {
     return "our own loops (built without oneDNN)";

@@ -4,7 +4,7 @@
 #include "kernels/common/context.h"
 #include "kernels/common/device_context.h"
 #include "kernels/common/device_properties.h"
-#include "kernels/conv/conv_shape.h"
+#include "kernels/conv/conv_form.h"
 
 // The passes of a convolution. Outputs are overwritten; no pass may run in place.
 //
@@ -68,7 +68,7 @@ struct ConvForwardArgs {
     uint64_t weight_version = 0;       ///< CPU
     ConvMath math = ConvMath::strict;  ///< device
     ConvWgmma wgmma = ConvWgmma::automatic;
-    bool own_kernel = false;     ///< not by who was chosen (choice/), but by the kernels here
+    ConvForm form = ConvForm::automatic;
     float* workspace = nullptr;  ///< device
     int64_t workspace_size = 0;
 };
@@ -89,7 +89,7 @@ struct ConvDgradArgs {
     uint64_t weight_version = 0;
     ConvMath math = ConvMath::strict;
     ConvWgmma wgmma = ConvWgmma::automatic;
-    bool own_kernel = false;  ///< not by who was chosen (choice/), but by the kernels here
+    ConvForm form = ConvForm::automatic;
     float* workspace = nullptr;
     int64_t workspace_size = 0;
 };
@@ -108,7 +108,7 @@ struct ConvWgradArgs {
     const T* grad_y;
     acc_t<T>* grad_w;
     ConvMath math = ConvMath::strict;
-    bool own_kernel = false;
+    ConvForm form = ConvForm::automatic;
     float* workspace = nullptr;
     int64_t workspace_size = 0;
 };

@@ -9,9 +9,10 @@ namespace sg {
 ConvCache::ConvCache() = default;
 ConvCache::~ConvCache() = default;
 
-void* ConvCache::workspace(size_t bytes) {
-    if (workspace_.size() < bytes) workspace_.resize(bytes);
-    return workspace_.data();
+void* ConvCache::workspace(size_t bytes, Buffer buffer) {
+    auto& memory = workspace_[size_t(buffer)];
+    if (memory.size() < bytes) memory.resize(bytes);
+    return memory.data();
 }
 
 #ifdef SG_ONEDNN_ENABLED

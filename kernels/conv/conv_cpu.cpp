@@ -20,26 +20,107 @@ CpuContext& CpuContext::operator=(CpuContext&&) noexcept = default;
 
 namespace {
 
-/// f64 by the textbook's loops; the rest by oneDNN, or by our own where the build has none, or if
-/// asked for.
+ConvForm form_for(ConvPass pass, const ConvShape& shape, bool bf16, ConvForm asked) {
+    if (!has_onednn) return ConvForm::own;
+    return asked == ConvForm::automatic ? conv_form(pass, shape, bf16) : asked;
+}
+
+template <class T>
+float* widen(CpuContext& context, const T* values, int64_t count, ConvCache::Buffer buffer) {
+    auto* out = static_cast<float*>(
+        context.conv_cache().workspace(size_t(count) * sizeof(float), buffer));
+    parallel_chunks(context, count, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) out[i] = float(values[i]);
+    });
+    return out;
+}
+
+/// run(sums) leaves unrounded results, which become `out`.
+template <class Out, class Run>
+void rounded_to(CpuContext& context, int64_t count, Out* out, const Run& run) {
+    if constexpr (std::is_same_v<Out, float>) {
+        run(out);
+    } else {
+        auto* sums = static_cast<float*>(context.conv_cache().workspace(
+            size_t(count) * sizeof(float), ConvCache::Buffer::result));
+        run(sums);
+        parallel_chunks(context, count, [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) store(out[i], sums[i]);
+        });
+    }
+}
+
+const float* rounded_weights(CpuContext& context, const float* w, int64_t count,
+                             uint64_t version) {
+    return context.conv_cache().rounded(w, version, [&](std::vector<float>& memory) {
+        memory.resize(size_t(count));
+        parallel_chunks(context, count, [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin; i < end; ++i) memory[size_t(i)] = bf16(w[i]);
+        });
+    });
+}
+
+/// bf16 by f32's kernels: products of two bf16 are exact in f32, so nothing changes but the order
+/// of sums.
+template <class Out>
+void widened_forward(CpuContext& context, const ConvForwardArgs<bf16, Out>& args) {
+    const ConvShape& s = args.shape;
+    const float* x = widen(context, args.x, s.x_size(), ConvCache::Buffer::operand);
+    const float* w = rounded_weights(context, args.w, s.w_size(), args.weight_version);
+    const ConvEpilogue<float> epilogue{.bias = args.epilogue.bias, .slope = args.epilogue.slope};
+    rounded_to(context, s.y_size(), args.y, [&](float* y) {
+        onednn_conv_forward(context,
+                            ConvForwardArgs<float>{.shape = s,
+                                                   .x = x,
+                                                   .w = w,
+                                                   .epilogue = epilogue,
+                                                   .y = y,
+                                                   .weight_version = args.weight_version});
+    });
+}
+
+template <class Out>
+void widened_dgrad(CpuContext& context, const ConvDgradArgs<bf16, Out>& args) {
+    const ConvShape& s = args.shape;
+    const float* grad_y = widen(context, args.grad_y, s.y_size(), ConvCache::Buffer::operand);
+    const float* w = rounded_weights(context, args.w, s.w_size(), args.weight_version);
+    rounded_to(context, s.x_size(), args.grad_x, [&](float* grad_x) {
+        onednn_conv_dgrad(context, ConvDgradArgs<float>{.shape = s,
+                                                        .grad_y = grad_y,
+                                                        .w = w,
+                                                        .grad_x = grad_x,
+                                                        .weight_version = args.weight_version});
+    });
+}
+
 template <class T, class Out>
 void plain_forward(CpuContext& context, const ConvForwardArgs<T, Out>& args) {
+    constexpr bool half = std::is_same_v<T, bf16>;
     if constexpr (std::is_same_v<T, double>) {
         direct_conv_forward(context, args);
     } else {
-        if constexpr (has_onednn)
-            if (!args.own_kernel) return onednn_conv_forward(context, args);
+        const ConvForm form = form_for(ConvPass::forward, args.shape, half, args.form);
+        if constexpr (has_onednn) {
+            if (form == ConvForm::library) return onednn_conv_forward(context, args);
+            if constexpr (half)
+                if (form == ConvForm::widened) return widened_forward(context, args);
+        }
         matrix_conv_forward(context, args);
     }
 }
 
 template <class T, class Out>
 void plain_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
+    constexpr bool half = std::is_same_v<T, bf16>;
     if constexpr (std::is_same_v<T, double>) {
         direct_conv_dgrad(context, args);
     } else {
-        if constexpr (has_onednn)
-            if (!args.own_kernel) return onednn_conv_dgrad(context, args);
+        const ConvForm form = form_for(ConvPass::dgrad, args.shape, half, args.form);
+        if constexpr (has_onednn) {
+            if (form == ConvForm::library) return onednn_conv_dgrad(context, args);
+            if constexpr (half)
+                if (form == ConvForm::widened) return widened_dgrad(context, args);
+        }
         matrix_conv_dgrad(context, args);
     }
 }
@@ -51,15 +132,18 @@ bool plain_epilogue(const ConvEpilogue<T>& e) {
 }
 
 /// The epilogue behind the bias, for elements [begin, end). Each is read before it is written, so
-/// the arrays may be one and the same, and the loop takes many at once.
+/// the arrays may be one and the same, and the loop takes many at once: without branches, and with
+/// everything in locals that a store might otherwise seem to change.
 template <bool mask, bool residual, class T, class Sum, class Out>
 void finish(const ConvEpilogue<T>& e, const Sum* sums, Out* out, int64_t begin, int64_t end) {
+    const Sum slope = e.slope, mask_slope = e.mask_slope;
+    const T *masks = e.mask, *added = e.residual;
 #pragma omp simd
     for (int64_t i = begin; i < end; ++i) {
         Sum v = sums[i];
-        v = v > 0 ? v : v * e.slope;
-        if constexpr (mask) v = Sum(e.mask[i]) > 0 ? v : v * e.mask_slope;
-        if constexpr (residual) v += Sum(e.residual[i]);
+        v *= v > 0 ? Sum{1} : slope;
+        if constexpr (mask) v *= Sum(masks[i]) > 0 ? Sum{1} : mask_slope;
+        if constexpr (residual) v += Sum(added[i]);
         store(out[i], v);
     }
 }
@@ -76,7 +160,8 @@ void with_epilogue(CpuContext& context, int64_t count, int64_t channels, const C
         if (mask != out && residual != out) sums = out;
     }
     if (!sums)
-        sums = static_cast<Sum*>(context.conv_cache().workspace(size_t(count) * sizeof(Sum)));
+        sums = static_cast<Sum*>(context.conv_cache().workspace(
+            size_t(count) * sizeof(Sum), ConvCache::Buffer::sums));
     plain(sums);
     parallel_chunks(context, count, [&](int64_t begin, int64_t end) {
         if (e.bias)
@@ -108,7 +193,7 @@ void conv_forward(CpuContext& context, const ConvForwardArgs<T, Out>& args) {
                                                        .w = args.w,
                                                        .y = sums,
                                                        .weight_version = args.weight_version,
-                                                       .own_kernel = args.own_kernel});
+                                                       .form = args.form});
         });
     }
     if (args.label_bias)
@@ -132,7 +217,7 @@ void conv_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
                                                         .w = args.w,
                                                         .grad_x = sums,
                                                         .weight_version = args.weight_version,
-                                                        .own_kernel = args.own_kernel});
+                                                        .form = args.form});
     });
 }
 
@@ -142,12 +227,10 @@ void conv_wgrad(CpuContext& context, const ConvWgradArgs<T>& args) {
     if constexpr (std::is_same_v<T, double>) {
         direct_conv_wgrad(context, args);
     } else {
-        // oneDNN 2.6's AMX kernel returns wrong sums where a strided kernel moves over an image one
-        // pixel wide.
-        const bool wrong_in_onednn =
-            std::is_same_v<T, bf16> && args.shape.W == 1 && args.shape.stride > 1;
+        const ConvForm form =
+            form_for(ConvPass::wgrad, args.shape, std::is_same_v<T, bf16>, args.form);
         if constexpr (has_onednn)
-            if (!args.own_kernel && !wrong_in_onednn) return onednn_conv_wgrad(context, args);
+            if (form == ConvForm::library) return onednn_conv_wgrad(context, args);
         matrix_conv_wgrad(context, args);
     }
 }

@@ -39,7 +39,7 @@ class OwnConv : public ConvImplementation {
         const auto fill = [&](auto& args) {
             args.shape = call_.shape;
             args.math = math();
-            args.own_kernel = true;
+            args.form = ConvForm::own;
             args.workspace = static_cast<float*>(workspace);
             args.workspace_size = workspace ? conv_workspace(device_.properties(), call_) : 0;
             if constexpr (requires { args.epilogue; }) {

@@ -1,8 +1,9 @@
 #include "kernels/conv/matrix/conv_matrix.h"
 
 #include "kernels/conv/conv_cache.h"
-#include "kernels/conv/matrix/gather.h"
-#include "kernels/conv/matrix/product.h"
+#include "kernels/conv/matrix/deep.h"
+#include "kernels/conv/matrix/folded.h"
+#include "kernels/conv/matrix/target.h"
 
 namespace sg {
 
@@ -11,11 +12,6 @@ namespace {
 constexpr int64_t block_pixels = 4 * tile_rows;  // gathered and multiplied at a time
 constexpr int64_t block_depth = 512;             // so that a panel's part stays in the L1 cache
 constexpr int64_t block_columns = 256;           // of a task's sums
-constexpr int64_t wgrad_pixels = 256, wgrad_columns = 4 * vector_floats;
-
-int64_t blocks(int64_t count, int64_t block) {
-    return (count + block - 1) / block;
-}
 
 /// Columns of a panel: two vectors, or one where that is enough.
 int panel_width(int64_t columns) {
@@ -28,39 +24,13 @@ size_t panel_floats(const Gather& g, int64_t columns) {
     return size_t(blocks(columns, width) * width * g.depth());
 }
 
-/// A thread's own memory; what it held is lost.
-float* scratch(size_t floats) {
-    thread_local std::vector<float> memory;
-    if (memory.size() < floats) memory.resize(floats);
-    return memory.data();
-}
-
-/// Where a product's results go: pixel (i, j) of image n to pixel (a + stride i, b + stride j).
-template <class Out>
-struct Target {
-    Out* out;
-    int64_t H, W, columns;
-    int64_t a, b, stride;
-    const float* bias;
-    float slope;
-
-    void write(const Gather& g, int64_t m, int64_t column, int64_t count, const float* sums) const {
-        const int64_t j = m % g.columns, i = m / g.columns % g.rows, n = m / (g.columns * g.rows);
-        Out* to = out + ((n * H + a + i * stride) * W + b + j * stride) * columns + column;
-        for (int64_t k = 0; k < count; ++k) {
-            const float v = bias ? sums[k] + bias[column + k] : sums[k];
-            store(to[k], v > 0 ? v : v * slope);
-        }
-    }
-};
-
 /// One task's share: `columns` columns from `column` on, of the pixels [first, last).
 template <class T, class Out>
 void multiply_block(const Gather& g, const T* image, const float* panels, const Target<Out>& target,
                     int64_t first, int64_t last, int64_t column, int64_t columns) {
     const int width = panel_width(target.columns);
     const int64_t padded = blocks(columns, width) * width, depth = g.depth();
-    float* sums = scratch(size_t(block_pixels * (padded + block_depth)));
+    float* sums = thread_scratch(size_t(block_pixels * (padded + block_depth)));
     float* rows = sums + block_pixels * padded;
     std::fill_n(sums, block_pixels * padded, 0.0f);
     for (int64_t begin = 0; begin < depth; begin += block_depth) {
@@ -85,6 +55,41 @@ void multiply(CpuContext& context, const Gather& g, const T* image, const float*
         const int64_t column = task % column_blocks * block_columns;
         multiply_block(g, image, panels, target, first, std::min(g.pixels(), first + block_pixels),
                        column, std::min(block_columns, target.columns - column));
+    });
+}
+
+/// The folded form (folded.h): a task is a line (n, i) of the result. `g` is the plain gather,
+/// `folded` reads columns; panels hold (r, c) x (s, k).
+template <class T, class Out>
+void multiply_folded(CpuContext& context, const Gather& g, const Gather& folded, const T* image,
+                     const float* panels, int64_t S, const Target<Out>& target) {
+    const int64_t K = target.columns, width = panel_width(S * K);
+    parallel_for(context, g.N * g.rows, [&](int64_t line) {
+        const int64_t i = line % g.rows, n = line / g.rows, read = g.W * g.C;
+        float* Z = thread_scratch(size_t(g.W * width + g.columns * K + read));
+        float *sums = Z + g.W * width, *widened = sums + g.columns * K;
+        std::fill_n(Z, g.W * width + g.columns * K, 0.0f);
+        for (size_t r = 0; r < folded.taps.size(); ++r) {
+            const int64_t y = i + folded.taps[r].dy;
+            if (y < 0 || y >= g.H) continue;
+            const T* from = image + (n * g.H + y) * read;
+            const float* row = widened;
+            if constexpr (std::is_same_v<T, float>)
+                row = from;
+            else
+                std::copy_n(from, read, widened);
+            product_rows(g.W, int(width), row, g.C, 1, panels + int64_t(r) * g.C * width, width,
+                         g.C, Z, width);
+        }
+        for (int64_t s = 0; s < S; ++s) {
+            const int64_t dx = g.taps[size_t(s)].dx;
+            const int64_t end = std::min(g.columns, g.W - dx);
+            for (int64_t q = std::max<int64_t>(0, -dx); q < end; ++q)
+                for (int64_t k = 0; k < K; ++k)
+                    sums[q * K + k] += Z[(q + dx) * width + s * K + k];
+        }
+        for (int64_t q = 0; q < g.columns; ++q)
+            target.write(g, line * g.columns + q, 0, K, sums + q * K);
     });
 }
 
@@ -122,6 +127,35 @@ float* lay_out(CpuContext& context, const Gather& g, int64_t columns, const Weig
     return out + blocks(columns, width) * panel;
 }
 
+/// Panels of the folded form: column (s, k) of row (r, c).
+template <class T>
+void lay_out_folded(const Gather& folded, int64_t S, int64_t columns, const Weights& weights,
+                    float* out) {
+    const int64_t width = panel_width(S * columns);
+    for (const Gather::Tap& tap : folded.taps)
+        for (int64_t d = 0; d < folded.C; ++d, out += width) {
+            std::fill_n(out, width, 0.0f);
+            for (int64_t s = 0; s < S; ++s)
+                for (int64_t k = 0; k < columns; ++k)
+                    out[s * columns + k] =
+                        T(weights.w[tap.r * weights.tap_row + s * weights.tap_step +
+                                    d * weights.depth_step + k * weights.column_step]);
+        }
+}
+
+/// Runs the folded form of a pass whose plain gather is `g`.
+template <class T, class Out>
+void fold(CpuContext& context, ConvPass pass, const ConvShape& s, const Gather& g, const T* image,
+          const Weights& weights, uint64_t version, const Target<Out>& target) {
+    const Gather folded = folded_gather(g, s);
+    const float* panels = context.conv_cache().panels(
+        {pass, s, sizeof(T) == 2, true, weights.w}, version, [&](std::vector<float>& memory) {
+            memory.resize(size_t(folded.depth() * panel_width(s.S * target.columns)));
+            lay_out_folded<T>(folded, s.S, target.columns, weights, memory.data());
+        });
+    multiply_folded(context, g, folded, image, panels, s.S, target);
+}
+
 /// The pixels of x that dgrad computes together: one gather for each remainder by the stride.
 std::vector<Gather> dgrad_gathers(const ConvShape& s) {
     std::vector<Gather> all;
@@ -135,26 +169,34 @@ std::vector<Gather> dgrad_gathers(const ConvShape& s) {
 template <class T, class Out>
 void matrix_conv_forward(CpuContext& context, const ConvForwardArgs<T, Out>& args) {
     const ConvShape& s = args.shape;
+    if (is_deep(s)) return deep_conv_forward(context, args);
     const Gather g = forward_gather(s);
     const Weights weights{args.w, s.S * s.C, s.C, 1, s.R * s.S * s.C};
+    const Target<Out> target{
+        args.y, s.P(), s.Q(), s.K, 0, 0, 1, args.epilogue.bias, args.epilogue.slope};
+    if (can_fold(s, s.K))
+        return fold(context, ConvPass::forward, s, g, args.x, weights, args.weight_version, target);
     const float* panels =
-        context.conv_cache().panels({ConvPass::forward, s, sizeof(T) == 2, args.w},
+        context.conv_cache().panels({ConvPass::forward, s, sizeof(T) == 2, false, args.w},
                                     args.weight_version, [&](std::vector<float>& memory) {
                                         memory.resize(panel_floats(g, s.K));
                                         lay_out<T>(context, g, s.K, weights, memory.data());
                                     });
-    multiply(
-        context, g, args.x, panels,
-        Target<Out>{args.y, s.P(), s.Q(), s.K, 0, 0, 1, args.epilogue.bias, args.epilogue.slope});
+    multiply(context, g, args.x, panels, target);
 }
 
 template <class T, class Out>
 void matrix_conv_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
     const ConvShape& s = args.shape;
+    if (is_deep(s)) return deep_conv_dgrad(context, args);
     const std::vector<Gather> gathers = dgrad_gathers(s);
     const Weights weights{args.w, s.S * s.C, s.C, s.R * s.S * s.C, 1};
+    const Target<Out> target{args.grad_x, s.H, s.W, s.C, 0, 0, s.stride, nullptr, 1};
+    if (can_fold(s, s.C))
+        return fold(context, ConvPass::dgrad, s, gathers[0], args.grad_y, weights,
+                    args.weight_version, target);
     const float* panels =
-        context.conv_cache().panels({ConvPass::dgrad, s, sizeof(T) == 2, args.w},
+        context.conv_cache().panels({ConvPass::dgrad, s, sizeof(T) == 2, false, args.w},
                                     args.weight_version, [&](std::vector<float>& memory) {
                                         size_t floats = 0;
                                         for (const Gather& g : gathers)
@@ -165,74 +207,12 @@ void matrix_conv_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
                                             end = lay_out<T>(context, g, s.C, weights, end);
                                     });
     for (size_t i = 0; i < gathers.size(); ++i) {
+        Target<Out> part = target;
         const int64_t across = std::min(s.stride, s.W);
-        multiply(context, gathers[i], args.grad_y, panels,
-                 Target<Out>{args.grad_x, s.H, s.W, s.C, int64_t(i) / across, int64_t(i) % across,
-                             s.stride, nullptr, 1});
+        part.a = int64_t(i) / across, part.b = int64_t(i) % across;
+        multiply(context, gathers[i], args.grad_y, panels, part);
         panels += panel_floats(gathers[i], s.C);
     }
-}
-
-namespace {
-
-/// One task of wgrad: the sums over the pixels [first, last) for every k and the elements
-/// [begin, end) of a gathered row.
-template <class T>
-void multiply_wgrad(const Gather& g, const ConvWgradArgs<T>& args, int64_t first, int64_t last,
-                    int64_t begin, int64_t end, float* grad_w) {
-    const int64_t K = args.shape.K, count = end - begin;
-    const int width = panel_width(count);
-    const int64_t padded = blocks(count, width) * width;
-    float* sums = scratch(size_t(K * padded + wgrad_pixels * (padded + K)));
-    float *rows = sums + K * padded, *grad_y = rows + wgrad_pixels * padded;
-    std::fill_n(sums, K * padded + wgrad_pixels * padded, 0.0f);
-    for (int64_t m = first; m < last; m += wgrad_pixels) {
-        const int64_t pixels = std::min(wgrad_pixels, last - m);
-        gather_rows(g, args.x, m, m + pixels, begin, end, rows, padded);
-        const float* a = grad_y;
-        if constexpr (std::is_same_v<T, float>)
-            a = args.grad_y + m * K;
-        else
-            for (int64_t i = 0; i < pixels * K; ++i) grad_y[i] = float(args.grad_y[m * K + i]);
-        for (int64_t p = 0; p < padded; p += width)
-            product_rows(K, width, a, 1, K, rows + p, padded, pixels, sums + p, padded);
-    }
-    for (int64_t k = 0; k < K; ++k)
-        std::copy_n(sums + k * padded, count, grad_w + k * g.depth() + begin);
-}
-
-}  // namespace
-
-template <class T>
-void matrix_conv_wgrad(CpuContext& context, const ConvWgradArgs<T>& args) {
-    const Gather g = forward_gather(args.shape);
-    const int64_t depth = g.depth(), size = args.shape.w_size();
-    // Few columns are few tasks: then the pixels are shared out as well, in a way that depends on
-    // the shape alone, and the shares' sums are added in order.
-    constexpr int64_t enough_tasks = 16, most_slices = 8;
-    const int64_t column_blocks = blocks(depth, wgrad_columns);
-    const int64_t pixel_blocks = blocks(g.pixels(), wgrad_pixels);
-    const int64_t wanted = std::min(most_slices, blocks(enough_tasks, column_blocks));
-    const int64_t slice = blocks(pixel_blocks, std::min(wanted, pixel_blocks)) * wgrad_pixels;
-    const int64_t slices = blocks(g.pixels(), slice);
-    float* partial = slices == 1 ? args.grad_w
-                                 : static_cast<float*>(context.conv_cache().workspace(
-                                       size_t(slices * size) * sizeof(float)));
-    parallel_for(context, slices * column_blocks, [&](int64_t task) {
-        const int64_t first = task / column_blocks * slice;
-        const int64_t begin = task % column_blocks * wgrad_columns;
-        multiply_wgrad(g, args, first, std::min(g.pixels(), first + slice), begin,
-                       std::min(depth, begin + wgrad_columns),
-                       partial + task / column_blocks * size);
-    });
-    if (slices == 1) return;
-    parallel_chunks(context, size, [&](int64_t begin, int64_t end) {
-        for (int64_t e = begin; e < end; ++e) {
-            float sum = partial[e];
-            for (int64_t i = 1; i < slices; ++i) sum += partial[i * size + e];
-            args.grad_w[e] = sum;
-        }
-    });
 }
 
 #define SG_INSTANTIATE(T, Out)                                                      \
@@ -241,7 +221,5 @@ void matrix_conv_wgrad(CpuContext& context, const ConvWgradArgs<T>& args) {
 SG_INSTANTIATE(float, float)
 SG_INSTANTIATE(bf16, bf16)
 SG_INSTANTIATE(bf16, float)
-template void matrix_conv_wgrad(CpuContext&, const ConvWgradArgs<float>&);
-template void matrix_conv_wgrad(CpuContext&, const ConvWgradArgs<bf16>&);
 
 }  // namespace sg

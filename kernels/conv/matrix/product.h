@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 // The innermost loop of the CPU's own convolution: a tile of sums that stays in vector registers.
@@ -36,8 +37,12 @@ void product_tile(const float* a, int64_t a_row, int64_t a_step, const float* b,
             *reinterpret_cast<Vector*>(sums + i * sums_row + v * vector_floats) = tile[i][v];
 }
 
-/// The same for any number of rows; `columns` is vector_floats or twice that.
+/// The same for any number of rows; `columns` is vector_floats, twice that or, for at most
+/// tile_rows / 2 rows, four times that.
 void product_rows(int64_t rows, int columns, const float* a, int64_t a_row, int64_t a_step,
                   const float* b, int64_t b_row, int64_t depth, float* sums, int64_t sums_row);
+
+/// A thread's own memory, kept for its next call; what it held is lost.
+float* thread_scratch(size_t floats);
 
 }  // namespace sg
