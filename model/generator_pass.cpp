@@ -147,8 +147,7 @@ Tensor GeneratorPass::backward(const Tensor& grad_y, std::vector<Tensor>& grads,
         accumulate(grads[3 * l], weight_gradient(layer, map, u));
         u = by_sums;
     }
-    accumulate(grads[0],
-               weight_gradient(layers_[0], first_map(x_, labels_, compute_), u));
+    accumulate(grads[0], weight_gradient(layers_[0], first_map(x_, labels_, compute_), u));
     Tensor result;
     if (by_x == InputGradient::yes)  // by the image's channels alone, not by the labels' planes
         result = input_gradient(layers_[0], label_concat_backward(weights_[0], x_.dim(3)), u,

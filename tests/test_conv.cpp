@@ -19,8 +19,7 @@ void check_passes(CpuContext& context, const ConvShape& s, const Operands<T>& o,
 }
 
 template <class T>
-void check_shape(CpuContext& context, const ConvShape& s,
-                 ConvForm form = ConvForm::automatic) {
+void check_shape(CpuContext& context, const ConvShape& s, ConvForm form = ConvForm::automatic) {
     using A = acc_t<T>;
     Operands<T> o(s);
     o.form = form;

@@ -25,74 +25,6 @@ ConvForm form_for(ConvPass pass, const ConvShape& shape, bool bf16, ConvForm ask
     return asked == ConvForm::automatic ? conv_form(pass, shape, bf16) : asked;
 }
 
-template <class T>
-float* widen(CpuContext& context, const T* values, int64_t count, ConvCache::Buffer buffer) {
-    auto* out = static_cast<float*>(
-        context.conv_cache().workspace(size_t(count) * sizeof(float), buffer));
-    parallel_chunks(context, count, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) out[i] = float(values[i]);
-    });
-    return out;
-}
-
-/// run(sums) leaves unrounded results, which become `out`.
-template <class Out, class Run>
-void rounded_to(CpuContext& context, int64_t count, Out* out, const Run& run) {
-    if constexpr (std::is_same_v<Out, float>) {
-        run(out);
-    } else {
-        auto* sums = static_cast<float*>(context.conv_cache().workspace(
-            size_t(count) * sizeof(float), ConvCache::Buffer::result));
-        run(sums);
-        parallel_chunks(context, count, [&](int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i) store(out[i], sums[i]);
-        });
-    }
-}
-
-const float* rounded_weights(CpuContext& context, const float* w, int64_t count,
-                             uint64_t version) {
-    return context.conv_cache().rounded(w, version, [&](std::vector<float>& memory) {
-        memory.resize(size_t(count));
-        parallel_chunks(context, count, [&](int64_t begin, int64_t end) {
-            for (int64_t i = begin; i < end; ++i) memory[size_t(i)] = bf16(w[i]);
-        });
-    });
-}
-
-/// bf16 by f32's kernels: products of two bf16 are exact in f32, so nothing changes but the order
-/// of sums.
-template <class Out>
-void widened_forward(CpuContext& context, const ConvForwardArgs<bf16, Out>& args) {
-    const ConvShape& s = args.shape;
-    const float* x = widen(context, args.x, s.x_size(), ConvCache::Buffer::operand);
-    const float* w = rounded_weights(context, args.w, s.w_size(), args.weight_version);
-    const ConvEpilogue<float> epilogue{.bias = args.epilogue.bias, .slope = args.epilogue.slope};
-    rounded_to(context, s.y_size(), args.y, [&](float* y) {
-        onednn_conv_forward(context,
-                            ConvForwardArgs<float>{.shape = s,
-                                                   .x = x,
-                                                   .w = w,
-                                                   .epilogue = epilogue,
-                                                   .y = y,
-                                                   .weight_version = args.weight_version});
-    });
-}
-
-template <class Out>
-void widened_dgrad(CpuContext& context, const ConvDgradArgs<bf16, Out>& args) {
-    const ConvShape& s = args.shape;
-    const float* grad_y = widen(context, args.grad_y, s.y_size(), ConvCache::Buffer::operand);
-    const float* w = rounded_weights(context, args.w, s.w_size(), args.weight_version);
-    rounded_to(context, s.x_size(), args.grad_x, [&](float* grad_x) {
-        onednn_conv_dgrad(context, ConvDgradArgs<float>{.shape = s,
-                                                        .grad_y = grad_y,
-                                                        .w = w,
-                                                        .grad_x = grad_x,
-                                                        .weight_version = args.weight_version});
-    });
-}
-
 template <class T, class Out>
 void plain_forward(CpuContext& context, const ConvForwardArgs<T, Out>& args) {
     constexpr bool half = std::is_same_v<T, bf16>;
@@ -103,7 +35,7 @@ void plain_forward(CpuContext& context, const ConvForwardArgs<T, Out>& args) {
         if constexpr (has_onednn) {
             if (form == ConvForm::library) return onednn_conv_forward(context, args);
             if constexpr (half)
-                if (form == ConvForm::widened) return widened_forward(context, args);
+                if (form == ConvForm::widened) return widened_conv_forward(context, args);
         }
         matrix_conv_forward(context, args);
     }
@@ -119,7 +51,7 @@ void plain_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
         if constexpr (has_onednn) {
             if (form == ConvForm::library) return onednn_conv_dgrad(context, args);
             if constexpr (half)
-                if (form == ConvForm::widened) return widened_dgrad(context, args);
+                if (form == ConvForm::widened) return widened_conv_dgrad(context, args);
         }
         matrix_conv_dgrad(context, args);
     }
@@ -160,8 +92,8 @@ void with_epilogue(CpuContext& context, int64_t count, int64_t channels, const C
         if (mask != out && residual != out) sums = out;
     }
     if (!sums)
-        sums = static_cast<Sum*>(context.conv_cache().workspace(
-            size_t(count) * sizeof(Sum), ConvCache::Buffer::sums));
+        sums = static_cast<Sum*>(
+            context.conv_cache().workspace(size_t(count) * sizeof(Sum), ConvCache::Buffer::sums));
     plain(sums);
     parallel_chunks(context, count, [&](int64_t begin, int64_t end) {
         if (e.bias)

@@ -181,9 +181,8 @@ void instance_norm_backward(CpuContext& context, const InstanceNormBackwardArgs<
         };
         T* y = args.y ? args.y + base : nullptr;
         if (!y)
-            for_each_lane(M, C, width, [&](int64_t i, int j) {
-                gradient(i, j, k.normalised(A(x[i]), j));
-            });
+            for_each_lane(M, C, width,
+                          [&](int64_t i, int j) { gradient(i, j, k.normalised(A(x[i]), j)); });
         else
             for_each_lane(M, C, width, [&](int64_t i, int j) {
                 const A xh = k.normalised(A(x[i]), j);

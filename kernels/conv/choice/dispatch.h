@@ -59,7 +59,8 @@ inline bool aligned(const ConvOperands& operands) {
 /// only our own kernels have what is asked for.
 template <class Device, class Args>
 ConvImplementation* chosen_for(Device& device, const Args& args) {
-    if (!device.conv_chooser() || args.form == ConvForm::own || !aligned(conv_operands(args))) return nullptr;
+    if (!device.conv_chooser() || args.form == ConvForm::own || !aligned(conv_operands(args)))
+        return nullptr;
     if constexpr (requires { args.epilogue; })
         if (args.epilogue.mask || args.epilogue.residual) return nullptr;
     if constexpr (requires { args.label_bias; })

@@ -85,8 +85,7 @@ void multiply_folded(CpuContext& context, const Gather& g, const Gather& folded,
             const int64_t dx = g.taps[size_t(s)].dx;
             const int64_t end = std::min(g.columns, g.W - dx);
             for (int64_t q = std::max<int64_t>(0, -dx); q < end; ++q)
-                for (int64_t k = 0; k < K; ++k)
-                    sums[q * K + k] += Z[(q + dx) * width + s * K + k];
+                for (int64_t k = 0; k < K; ++k) sums[q * K + k] += Z[(q + dx) * width + s * K + k];
         }
         for (int64_t q = 0; q < g.columns; ++q)
             target.write(g, line * g.columns + q, 0, K, sums + q * K);

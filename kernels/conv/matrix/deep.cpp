@@ -13,9 +13,9 @@ constexpr int64_t block_depth = 1024;
 typedef float Vector
     __attribute__((vector_size(vector_floats * sizeof(float)), aligned(4), may_alias));
 
-/// sums[i * sums_row + j] += sum over d of a[i * a_row + d] b[j * b_row + d], i < Rows, j < Columns:
-/// both operands lie along d, so each pair has a vector of sums of its own. depth: a multiple of
-/// vector_floats.
+/// sums[i * sums_row + j] += sum over d of a[i * a_row + d] b[j * b_row + d], i < Rows, j <
+/// Columns: both operands lie along d, so each pair has a vector of sums of its own. depth: a
+/// multiple of vector_floats.
 template <int Rows, int Columns>
 void dot_tile(const float* a, int64_t a_row, const float* b, int64_t b_row, int64_t depth,
               float* sums, int64_t sums_row) {

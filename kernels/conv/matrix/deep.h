@@ -3,8 +3,8 @@
 #include "kernels/conv/conv.h"
 
 // Convolutions with more weights than pixels, as D's last layers: 33 million weights, 64 pixels.
-// What counts is to read the weights once, from where they lie; laying them out for another form, at
-// every update anew, takes longer than the products.
+// What counts is to read the weights once, from where they lie; laying them out for another form,
+// at every update anew, takes longer than the products.
 
 namespace sg {
 

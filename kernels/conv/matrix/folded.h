@@ -8,8 +8,8 @@
 // Its taps s along a line can be columns of the product instead:
 //   Z[p, j, (s,k)] = sum over r, c of x[p + r - pad, j, c] w[k, r, s, c]     S K columns, R taps
 //   y[p, q, k]     = sum over s of Z[p, q + s - pad, (s,k)]
-// which also reads each line of x R times instead of R S times, and where it lies. dgrad is the same
-// with pad - r and pad - s for r - pad and s - pad.
+// which also reads each line of x R times instead of R S times, and where it lies. dgrad is the
+// same with pad - r and pad - s for r - pad and s - pad.
 
 namespace sg {
 

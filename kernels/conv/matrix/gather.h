@@ -52,10 +52,14 @@ template <class T>
 void copy_rows(const T* from, int64_t from_row, float* to, int64_t to_row, int64_t rows,
                int64_t count) {
     switch (count) {
-        case 8: return copy_rows<8>(from, from_row, to, to_row, rows, count);
-        case 16: return copy_rows<16>(from, from_row, to, to_row, rows, count);
-        case 32: return copy_rows<32>(from, from_row, to, to_row, rows, count);
-        default: return copy_rows<0>(from, from_row, to, to_row, rows, count);
+        case 8:
+            return copy_rows<8>(from, from_row, to, to_row, rows, count);
+        case 16:
+            return copy_rows<16>(from, from_row, to, to_row, rows, count);
+        case 32:
+            return copy_rows<32>(from, from_row, to, to_row, rows, count);
+        default:
+            return copy_rows<0>(from, from_row, to, to_row, rows, count);
     }
 }
 
@@ -79,9 +83,8 @@ void gather_rows(const Gather& g, const T* image, int64_t first, int64_t last, i
             // Of pixels j .. j + run those in [low, high) read inside the image.
             const int64_t low = std::clamp<int64_t>(blocks(-tap.dx, g.step) - j, 0, run);
             const int64_t high =
-                y < 0 || y >= g.H
-                    ? low
-                    : std::clamp<int64_t>(blocks(g.W - tap.dx, g.step) - j, low, run);
+                y < 0 || y >= g.H ? low
+                                  : std::clamp<int64_t>(blocks(g.W - tap.dx, g.step) - j, low, run);
             zero_rows(to, out_row, low, count);
             if (low < high)
                 copy_rows(image + ((n * g.H + y) * g.W + (j + low) * g.step + tap.dx) * g.C + c,

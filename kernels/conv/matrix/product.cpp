@@ -31,7 +31,7 @@ void product_rows(int64_t rows, int columns, const float* a, int64_t a_row, int6
     for (int64_t i = 0; i < rows; i += tile_rows) {
         const int64_t count = std::min<int64_t>(tile_rows, rows - i);
         tiles[count - 1](a + i * a_row, a_row, a_step, b, b_row, depth, sums + i * sums_row,
-                                sums_row);
+                         sums_row);
     }
 }
 

@@ -6,8 +6,8 @@
 // A task has some pixels and `group` columns d. It takes its pixels 128 at a time, lays grad_y's
 // channels out in strips of tile_rows, gathers the rows column tile by column tile, and multiplies
 // every strip with every tile; all it reads then lies side by side, and its sums stay in the cache.
-// In the folded form (folded.h) the pixels are columns of x, and (s, k) and (r, c) take the places of
-// k and d = (r, s, c).
+// In the folded form (folded.h) the pixels are columns of x, and (s, k) and (r, c) take the places
+// of k and d = (r, s, c).
 
 namespace sg {
 
@@ -18,12 +18,12 @@ constexpr int64_t block_pixels = 128;  // a strip and a tile fit the L1 cache
 /// How the work of a shape is cut. Nothing here depends on the number of threads: nor do the bits.
 struct WgradPlan {
     bool folded;
-    Gather x;             ///< rows of x
-    Gather grad_y;        ///< in the folded form: rows of grad_y
-    int64_t K, depth;     ///< rows and columns of the result
-    int64_t width;        ///< columns of a tile: one, two or four vectors
-    int64_t group;        ///< columns of a task
-    int64_t slice;        ///< pixels of a task
+    Gather x;          ///< rows of x
+    Gather grad_y;     ///< in the folded form: rows of grad_y
+    int64_t K, depth;  ///< rows and columns of the result
+    int64_t width;     ///< columns of a tile: one, two or four vectors
+    int64_t group;     ///< columns of a task
+    int64_t slice;     ///< pixels of a task
     int64_t slices, groups;
 
     explicit WgradPlan(const ConvShape& s)
@@ -65,8 +65,8 @@ void multiply_task(const WgradPlan& plan, const ConvWgradArgs<T>& args, int64_t 
                    int64_t begin, int64_t end, float* sums_out) {
     const int64_t K = plan.K, tiles = blocks(end - begin, plan.width), tile_sums = K * plan.width;
     const int64_t strip_floats = plan.strips() * tile_rows * block_pixels;
-    float* sums = thread_scratch(
-        size_t(tiles * tile_sums + block_pixels * (plan.width + K) + strip_floats));
+    float* sums =
+        thread_scratch(size_t(tiles * tile_sums + block_pixels * (plan.width + K) + strip_floats));
     float* rows = sums + tiles * tile_sums;
     float* strips = rows + block_pixels * plan.width;
     float* gradients = strips + strip_floats;
@@ -113,9 +113,10 @@ void matrix_conv_wgrad(CpuContext& context, const ConvWgradArgs<T>& args) {
     const WgradPlan plan(args.shape);
     const int64_t size = args.shape.w_size();
     const bool in_place = plan.slices == 1 && !plan.folded;
-    float* sums = in_place ? args.grad_w
-                           : static_cast<float*>(context.conv_cache().workspace(
-                                 size_t(plan.slices * size) * sizeof(float), ConvCache::Buffer::sums));
+    float* sums = in_place
+                      ? args.grad_w
+                      : static_cast<float*>(context.conv_cache().workspace(
+                            size_t(plan.slices * size) * sizeof(float), ConvCache::Buffer::sums));
     parallel_for(context, plan.slices * plan.groups, [&](int64_t task) {
         const int64_t slice = task / plan.groups, first = slice * plan.slice;
         const int64_t begin = task % plan.groups * plan.group;

@@ -94,9 +94,8 @@ void onednn_conv_wgrad(CpuContext& context, const ConvWgradArgs<T>& args) {
     const ConvPrimitive& last = build(shape.N - slice * (slices - 1));
     const size_t bytes = std::max(full.weights.get_size(), last.weights.get_size());
     const size_t partial = (bytes + 63) / 64 * 64 / sizeof(float);
-    auto* partials =
-        static_cast<float*>(context.conv_cache().workspace(
-            partial * sizeof(float) * slices, ConvCache::Buffer::sums));
+    auto* partials = static_cast<float*>(
+        context.conv_cache().workspace(partial * sizeof(float) * slices, ConvCache::Buffer::sums));
     cache.reserve_scratchpads(full, int(slices));
     cache.reserve_scratchpads(last, int(slices));
     memory plain(plain_weights_desc(shape), cache.engine(), args.grad_w);

@@ -23,4 +23,11 @@ void onednn_conv_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args);
 template <class T>
 void onednn_conv_wgrad(CpuContext& context, const ConvWgradArgs<T>& args);
 
+/// bf16 by f32's kernels, on operands widened for the call. Products of two bf16 are exact in f32,
+/// so nothing changes but the order of sums.
+template <class Out>
+void widened_conv_forward(CpuContext& context, const ConvForwardArgs<bf16, Out>& args);
+template <class Out>
+void widened_conv_dgrad(CpuContext& context, const ConvDgradArgs<bf16, Out>& args);
+
 }  // namespace sg
