@@ -100,11 +100,14 @@ GeneratorPass::GeneratorPass(const Generator& G, const Tensor& x, const Tensor& 
       kept_(layers_.size()) {
     const GradMode off(false);
     Tensor map = first_map(x_, labels_, compute_), skip;
+    int blocks = 0;
     for (size_t l = 0; l < layers_.size(); ++l) {
         const GeneratorLayer& layer = layers_[l];
         Kept& kept = kept_[l];
         if (layer.opens_block) skip = map;
-        if (l > 0 && layers_[l - 1].closes_block) kept.input = map;
+        // Every other block's result; the one after it is this one and a normalised map.
+        const bool leaves_block = l > 0 && layers_[l - 1].closes_block;
+        if (leaves_block && ++blocks % 2 == 1) kept.input = map;
         const Tensor sums = convolve(layer, weights_[l], map);
         if (layer.is_head()) {
             output_ = tanh(sums);
@@ -141,6 +144,7 @@ Tensor GeneratorPass::backward(const Tensor& grad_y, std::vector<Tensor>& grads,
         const NormGradients by = instance_norm_backward_into(
             by_sums, by_map, from.sums, before.gamma, before.beta, from.statistics,
             !before.closes_block, again ? map : Tensor());
+        if (again && before.closes_block) map = add(map, kept_[l - 2].input);
         from.sums = kept_[l].input = {};
         accumulate(grads[3 * l - 2], by.gamma);
         accumulate(grads[3 * l - 1], by.beta);

@@ -77,6 +77,20 @@ TEST_CASE("the paper's configuration fits small GPUs", "[plan]") {
     }
 }
 
+TEST_CASE("the fused step needs at most 60 % of the reference's memory", "[plan]") {
+    for (const Precision precision : {Precision::f32, Precision::tf32, Precision::bf16}) {
+        INFO(to_string(precision));
+        const auto steps = [&](StepKind kind) {
+            PlannedRun run = paper_run(precision);
+            run.step = kind;
+            const TrainingPlan plan = plan_training(gpu(90), run);
+            CHECK(plan.d_step_bytes + plan.model_bytes <= plan.peak_bytes);
+            return double(plan.peak_bytes - plan.model_bytes);
+        };
+        CHECK(steps(StepKind::fused) <= 0.6 * steps(StepKind::reference));
+    }
+}
+
 TEST_CASE("a plan names the memory of the model", "[plan]") {
     const TrainingPlan plan = plan_training(gpu(90), paper_run(Precision::f32));
     constexpr size_t parameters = 8'430'528 + 44'762'048, copies = 3;  // value and two moments

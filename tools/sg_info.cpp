@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
 #include "kernels/common/processor.h"
+#include "tools/plan_report.h"
 #include "tools/tool.h"
 #include "train/checkpoint.h"
 #ifdef SG_CUDA_ENABLED
@@ -80,9 +81,17 @@ void print_checkpoint(const std::filesystem::path& given) {
 
 int run(int argc, char** argv) {
     std::string checkpoint;
-    CLI::App app{"Says what this build is and what machine it runs on, or what a checkpoint is."};
+    sg::tools::PlanOptions plan;
+    CLI::App app{
+        "Says what this build is and what machine it runs on, what a checkpoint is, or what memory "
+        "training will take."};
     app.add_option("checkpoint", checkpoint, "checkpoint file, or a run folder");
+    sg::tools::add_plan_options(app, plan);
     if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
+    if (plan.wanted) {
+        sg::tools::print_plan(plan);
+        return sg::tools::exit_success;
+    }
     if (!checkpoint.empty()) {
         print_checkpoint(checkpoint);
         return sg::tools::exit_success;

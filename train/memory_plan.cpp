@@ -14,10 +14,11 @@ namespace sg {
 
 namespace {
 
-/// Queues an iteration; what it took is left in the device. Returns the bytes of the model.
-size_t run_iteration(Device& planning, const PlannedRun& run) {
+/// Queues an iteration; what it took is left in the device.
+TrainingPlan run_iteration(Device& planning, const PlannedRun& run) {
+    TrainingPlan plan;
     StarGan model(planning, run.model, run.precision, run.ema);
-    const size_t model_bytes = planning.arena().bytes_in_use();
+    plan.model_bytes = planning.arena().bytes_in_use();
     const DType master = master_type(run.precision);
     const auto images = [&](int64_t count) {
         return Tensor::empty(planning, {count, run.model.height, run.model.width, 3}, master);
@@ -38,8 +39,10 @@ size_t run_iteration(Device& planning, const PlannedRun& run) {
         apply(model, step, 0, {}, log.halted());
     };
     training_turn(model, run.loss, batch, run.step, false, take);
+    plan.d_step_bytes = planning.arena().peak_bytes() - plan.model_bytes;
     training_turn(model, run.loss, batch, run.step, true, take);
-    return model_bytes;
+    plan.peak_bytes = planning.arena().peak_bytes();
+    return plan;
 }
 
 /// Pieces of different sizes leave gaps: the block is made larger until the iteration fits.
@@ -48,8 +51,7 @@ TrainingPlan plan_with(const std::function<std::unique_ptr<Device>()>& planning_
     TrainingPlan plan;
     {
         const auto planning = planning_device();
-        plan.model_bytes = run_iteration(*planning, run);
-        plan.peak_bytes = planning->arena().peak_bytes();
+        plan = run_iteration(*planning, run);
         plan.convolutions = planning->planned_convolutions();
     }
     constexpr size_t part = 50, granularity = Arena::alignment;  // two percent more each time
