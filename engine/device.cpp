@@ -147,7 +147,35 @@ Device::Memory Device::memory() const {
     return {};
 }
 
+DeviceTrace* Device::tracing() {
+    auto* sim = std::get_if<SimContext>(&context_);
+    return sim && sim->options.trace ? &sim->trace : nullptr;
+}
+
+void* Device::allocate(size_t bytes) {
+    void* memory = arena_.allocate(bytes);
+    if (DeviceTrace* trace = tracing()) trace->allocate(memory, bytes);
+    return memory;
+}
+
+void Device::release(void* memory) {
+    if (DeviceTrace* trace = tracing()) trace->release(memory);
+    arena_.free(memory);
+}
+
+namespace {
+
+ByteRanges range(const void* memory, size_t bytes) {
+    ByteRanges ranges;
+    const auto begin = reinterpret_cast<uintptr_t>(memory);
+    ranges.add(begin, begin + bytes);
+    return ranges;
+}
+
+}  // namespace
+
 void Device::upload(void* to, const void* from, size_t bytes) {
+    if (DeviceTrace* trace = tracing()) trace->work("upload", {}, range(to, bytes));
     std::visit(
         Overloaded{[](PlanningContext&) {}, [&](OnHost auto&) { std::memcpy(to, from, bytes); },
                    [&](auto& gpu) { gpu.upload(to, from, bytes); }},
@@ -156,6 +184,7 @@ void Device::upload(void* to, const void* from, size_t bytes) {
 
 void Device::download(void* to, const void* from, size_t bytes) {
     ++downloads_;
+    if (DeviceTrace* trace = tracing()) trace->work("download", range(from, bytes), {});
     std::visit(Overloaded{[&](PlanningContext&) { std::memset(to, 0, bytes); },
                           [&](OnHost auto&) { std::memcpy(to, from, bytes); },
                           [&](auto& gpu) { gpu.download(to, from, bytes); }},
@@ -163,6 +192,7 @@ void Device::download(void* to, const void* from, size_t bytes) {
 }
 
 void Device::copy(void* to, const void* from, size_t bytes) {
+    if (DeviceTrace* trace = tracing()) trace->work("copy", range(from, bytes), range(to, bytes));
     std::visit(
         Overloaded{[](PlanningContext&) {}, [&](OnHost auto&) { std::memcpy(to, from, bytes); },
                    [&](auto& gpu) { gpu.copy(to, from, bytes); }},
@@ -170,6 +200,7 @@ void Device::copy(void* to, const void* from, size_t bytes) {
 }
 
 void Device::zero(void* to, size_t bytes) {
+    if (DeviceTrace* trace = tracing()) trace->work("zero", {}, range(to, bytes));
     std::visit(Overloaded{[](PlanningContext&) {}, [&](OnHost auto&) { std::memset(to, 0, bytes); },
                           [&](auto& gpu) { gpu.zero(to, bytes); }},
                context_);

@@ -83,6 +83,10 @@ class Device {
     /// Where the arena takes its memory, for what shall not lie in the arena.
     std::unique_ptr<BlockSource> blocks();
 
+    void* allocate(size_t bytes);  ///< of the arena
+    void release(void* memory);
+    /// What was asked of this device so far: of a simulated one that traces (SimOptions).
+    const DeviceTrace& trace() const { return std::get<SimContext>(context_).trace; }
     /// All that the host does with the device's memory, in the order of kernels. Host memory may be
     /// reused on return; download waits for the kernels before it.
     void upload(void* to, const void* from, size_t bytes);
@@ -105,6 +109,7 @@ class Device {
           context_(kind, std::forward<Arguments>(arguments)...),
           arena_(Arena::default_block, blocks()) {}
 
+    DeviceTrace* tracing();  ///< null where no trace is kept
     std::string name_;
     Context context_;
     Arena arena_;

@@ -7,9 +7,8 @@ namespace sg {
 /// A piece of a device's memory, returned to its arena with the object.
 class DeviceBytes {
   public:
-    DeviceBytes(Device& device, size_t bytes)
-        : device_(&device), data_(device.arena().allocate(bytes)) {}
-    ~DeviceBytes() { device_->arena().free(data_); }
+    DeviceBytes(Device& device, size_t bytes) : device_(&device), data_(device.allocate(bytes)) {}
+    ~DeviceBytes() { device_->release(data_); }
     DeviceBytes(const DeviceBytes&) = delete;
     DeviceBytes& operator=(const DeviceBytes&) = delete;
 

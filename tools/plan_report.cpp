@@ -35,10 +35,11 @@ void print_plan(const PlanOptions& options) {
     const DeviceProperties properties = SimContext(gpu).properties();
 
     const ModelConfig& m = run.model;
-    fmt::print("images {0} x {0}, batch {1}, {2} labels; G {3} channels, {4} blocks; D {5} "
-               "channels, {6} layers; compute capability {7}.{8}\n\n",
-               options.image_size, run.batch, options.labels, m.g_conv_dim, m.g_repeat_num,
-               m.d_conv_dim, m.d_repeat_num, options.architecture / 10, options.architecture % 10);
+    fmt::print(
+        "images {0} x {0}, batch {1}, {2} labels; G {3} channels, {4} blocks; D {5} "
+        "channels, {6} layers; compute capability {7}.{8}\n\n",
+        options.image_size, run.batch, options.labels, m.g_conv_dim, m.g_repeat_num, m.d_conv_dim,
+        m.d_repeat_num, options.architecture / 10, options.architecture % 10);
     fmt::print("{:<17} {:>10} {:>10} {:>10} {:>10} {:>9}\n", "MB", "model", "D step", "G step",
                "in all", "block");
     const auto mb = [](size_t bytes) { return double(bytes) / 1e6; };
@@ -59,9 +60,10 @@ void print_plan(const PlanOptions& options) {
             reference = own;
         }
     }
-    fmt::print("\nmodel: parameters, Adam's moments. D step, G step: the most that each has in use "
-               "beside the model.\nblock: what training takes at its start and never adds to; "
-               "every tensor has the same place in it in every iteration.\n");
+    fmt::print(
+        "\nmodel: parameters, Adam's moments. D step, G step: the most that each has in use "
+        "beside the model.\nblock: what training takes at its start and never adds to; "
+        "every tensor has the same place in it in every iteration.\n");
 }
 
 }  // namespace sg::tools

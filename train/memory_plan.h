@@ -29,9 +29,9 @@ struct PlannedRun {
 };
 
 struct TrainingPlan {
-    size_t peak_bytes = 0;   ///< of tensors in use at once
-    size_t block_bytes = 0;  ///< of one block of memory in which an arena can place them
-    size_t model_bytes = 0;  ///< of these, parameters, Adam's moments, G's average
+    size_t peak_bytes = 0;    ///< of tensors in use at once
+    size_t block_bytes = 0;   ///< of one block of memory in which an arena can place them
+    size_t model_bytes = 0;   ///< of these, parameters, Adam's moments, G's average
     size_t d_step_bytes = 0;  ///< most in use beside the model while D learns alone
     std::vector<ConvCall> convolutions = {};
 };

@@ -35,7 +35,8 @@ struct Progress {
 void run_share(SimContext& context, const LaunchState& state, Progress& progress) {
     const SimOptions& options = context.options;
     Recorder own(context, state.launch);
-    const bool recording = options.count || options.check_races || !context.watched.empty();
+    const bool recording =
+        options.count || options.check_races || options.trace || !context.watched.empty();
 #pragma omp for schedule(dynamic)
     for (size_t i = 0; i < progress.order.size(); ++i) {
         if (progress.failed) continue;
@@ -50,6 +51,8 @@ void run_share(SimContext& context, const LaunchState& state, Progress& progress
     }
 #pragma omp critical(sg_sim_counts)
     progress.counts.add(own.counts());
+    if (options.trace && !progress.failed)  // by one thread, see SimContext::threads()
+        context.trace.work(state.launch.kernel, std::move(own.reads), std::move(own.writes));
 }
 
 }  // namespace

@@ -101,6 +101,7 @@ void Recorder::access(Space space, Access access, const void* address, size_t by
     if (space == Space::shared && context_.options.check_races)
         races_.access(address, bytes, access != Access::load, access == Access::atomic);
     if (space == Space::global && access != Access::load) watch(address, bytes);
+    if (space == Space::global && context_.options.trace) trace(access, address, bytes);
     count(space, access, address, bytes, site);
 }
 
@@ -172,6 +173,12 @@ void Recorder::collective(const Collective& collective) {
     ++counts_.collectives;
     if (context_.options.check_races && std::string_view(collective.name) == "__syncwarp")
         races_.sync_warp(collective);
+}
+
+void Recorder::trace(Access access, const void* address, size_t bytes) {
+    const auto begin = reinterpret_cast<uintptr_t>(address), end = begin + bytes;
+    if (access != Access::store && !writes.contains(begin, end)) reads.add(begin, end);
+    if (access != Access::load) writes.add(begin, end);
 }
 
 void Recorder::watch(const void* address, size_t bytes) {

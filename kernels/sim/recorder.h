@@ -36,6 +36,8 @@ class Recorder {
     void collective(const Collective& collective);
 
     const LaunchCounts& counts() const { return counts_; }
+    /// Global memory that was read before it was written here, and written; while tracing.
+    ByteRanges reads, writes;
 
   private:
     /// A warp's instruction: the occurrence-th access from `site` by the warp's lanes.
@@ -69,6 +71,7 @@ class Recorder {
     void count(Space space, Access access, const void* address, size_t bytes, const void* site);
     void complete(const Key& key, const Instruction& instruction);
     void watch(const void* address, size_t bytes);
+    void trace(Access access, const void* address, size_t bytes);
 
     SimContext& context_;
     const char* kernel_;

@@ -29,7 +29,7 @@ SimContext::SimContext(const SimOptions& options) : options(options) {
 }
 
 int SimContext::threads() const {
-    if (options.order != ThreadOrder::forward) return 1;  // meant to be repeatable
+    if (options.order != ThreadOrder::forward || options.trace) return 1;  // to be repeatable
     return options.threads > 0 ? options.threads : omp_get_num_procs();
 }
 

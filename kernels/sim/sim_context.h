@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/common/device_properties.h"
+#include "kernels/sim/trace.h"
 
 namespace sg {
 
@@ -25,6 +26,7 @@ struct SimOptions {
     uint64_t seed = 1;         ///< of ThreadOrder::shuffled
     bool count = false;        ///< fill SimContext::launches
     bool check_races = false;  ///< report unordered accesses to shared memory (slow)
+    bool trace = false;        ///< fill SimContext::trace (slow; one thread of the processor)
 };
 
 /// Memory traffic of one kind. "Instructions" are warp-wide: one access by up to 32 lanes.
@@ -69,6 +71,7 @@ class SimContext {
 
     SimOptions options;
     std::vector<LaunchCounts> launches;  ///< one entry per launch while options.count
+    DeviceTrace trace;                   ///< while options.trace
     /// Every launch's writes to this range of global memory are remembered: see order_check.h.
     std::span<const std::byte> watched;
     struct Writer {
