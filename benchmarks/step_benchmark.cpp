@@ -56,27 +56,31 @@ TrainingBatch random_batch(Device& device, const StepBenchmark& b) {
     };
 }
 
-/// Waits for the device, too.
-void check_finite(const char* step, std::initializer_list<Tensor> losses) {
-    for (const Tensor& loss : losses)
-        require(std::isfinite(loss.item()), "benchmark", "the {} step has a loss of {}", step,
-                loss.item());
+std::vector<Tensor> losses_of(const DiscriminatorStep& d) {
+    return {d.loss_real, d.loss_fake, d.loss_cls, d.loss_gp};
 }
-
-void check_losses(const DiscriminatorStep& d) {
-    check_finite("D", {d.loss_real, d.loss_fake, d.loss_cls, d.loss_gp});
-}
-void check_losses(const GeneratorStep& g) {
-    check_finite("G", {g.loss_fake, g.loss_cls, g.loss_rec});
+std::vector<Tensor> losses_of(const GeneratorStep& g) {
+    return {g.loss_fake, g.loss_cls, g.loss_rec};
 }
 
 /// Milliseconds of a turn, updates included.
-double timed_turn(StarGan& model, const TrainingBatch& batch, StepKind kind, bool g_turn) {
+double timed_turn(StarGan& model, const TrainingBatch& batch, const StepBenchmark& b, bool g_turn) {
+    Device& device = batch.x_real.device();
     const auto start = std::chrono::steady_clock::now();
-    training_turn(model, {}, batch, kind, g_turn, [&](const auto& step) {
-        apply(model, step, learning_rate, {});
-        check_losses(step);
-    });
+    std::vector<Tensor> losses;
+    schedule_updates(model, g_turn, learning_rate, learning_rate, {});
+    const auto turn = [&] {
+        training_turn(model, {}, batch, b.step, g_turn, [&](const auto& step) {
+            update(model, step, {});
+            for (const Tensor& loss : losses_of(step)) losses.push_back(loss);
+        });
+    };
+    if (b.graph)
+        device.run_as_graph(g_turn ? "D and G" : "D", turn);
+    else
+        turn();
+    for (const Tensor& loss : losses)  // waits for the device, too
+        require(std::isfinite(loss.item()), "benchmark", "a step has a loss of {}", loss.item());
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
         .count();
 }
@@ -114,8 +118,8 @@ StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& b,
 
     std::vector<double> d_times, g_times;
     for (int i = 0; i < b.warmup + b.repeats; ++i) {
-        const double d = timed_turn(model, batch, b.step, false);
-        const double g = timed_turn(model, batch, b.step, true) - d;
+        const double d = timed_turn(model, batch, b, false);
+        const double g = timed_turn(model, batch, b, true) - d;
         if (i < b.warmup) continue;
         d_times.push_back(d);
         g_times.push_back(g);

@@ -19,8 +19,9 @@ struct StepBenchmark {
     int n_critic = 5;
     Precision precision = Precision::f32;
     StepKind step = StepKind::fused;
-    int warmup = 3;    ///< untimed pairs of steps: primitives are built, memory is taken
-    int repeats = 10;  ///< timed pairs of steps
+    bool graph = true;  ///< on a GPU, a turn as one CUDA graph
+    int warmup = 3;     ///< untimed pairs of steps: primitives are built, memory is taken
+    int repeats = 10;   ///< timed pairs of steps
 };
 
 /// Statistics of one step's times in milliseconds.

@@ -206,6 +206,14 @@ void Device::zero(void* to, size_t bytes) {
                context_);
 }
 
+void Device::run_as_graph([[maybe_unused]] const std::string& key,
+                          const std::function<void()>& work) {
+#ifdef SG_CUDA_ENABLED
+    if (auto* gpu = std::get_if<CudaContext>(&context_)) return gpu->run_as_graph(key, work);
+#endif
+    work();
+}
+
 void Device::synchronize() {
     std::visit(Overloaded{[](PlanningContext&) {}, [](CpuContext&) {},
                           [](auto& context) { context.synchronize(); }},

@@ -50,16 +50,14 @@ class Device {
     }
 
     Arena& arena() { return arena_; }
-    const std::string& name() const { return name_; }  ///< "cpu", "sim", "cuda" or "planning"
+    const std::string& name() const { return name_; }  ///< "cpu", "sim", "cuda", "planning"
     bool is_cpu() const { return std::holds_alternative<CpuContext>(context_); }
     bool only_plans() const { return std::holds_alternative<PlanningContext>(context_); }
-    /// Whether kernels may still be running when their call has returned: then every download
-    /// waits, and a training loop had better do without.
+    /// Whether kernels may still run when their call has returned: every download waits then.
     bool runs_ahead() const { return name_ == "cuda"; }
     int64_t downloads() const { return downloads_; }  ///< so far
     int threads() const;  ///< of the processor, that kernels run on; 1 if they do not
-    /// What launchers see; of the processor, nothing.
-    DeviceProperties properties() const;
+    DeviceProperties properties() const;  ///< what launchers see; of the processor, nothing
 
     /// From now on the options decide who computes each convolution (kernels/conv/choice). Only on
     /// a GPU; elsewhere nothing is open to choice. `version` tells builds of our own kernels apart.
@@ -85,7 +83,7 @@ class Device {
 
     void* allocate(size_t bytes);  ///< of the arena
     void release(void* memory);
-    /// What was asked of this device so far: of a simulated one that traces (SimOptions).
+    /// Of a simulated device that traces (SimOptions).
     const DeviceTrace& trace() const { return std::get<SimContext>(context_).trace; }
     /// All that the host does with the device's memory, in the order of kernels. Host memory may be
     /// reused on return; download waits for the kernels before it.
@@ -94,6 +92,9 @@ class Device {
     void copy(void* to, const void* from, size_t bytes);
     void zero(void* to, size_t bytes);
     void synchronize();  ///< waits for all kernels; throws Error if one failed
+    /// Queues what work() queues here: on a GPU as one CUDA graph (kernels/cuda/graphs.h), of which
+    /// there is one per key. work() may not upload or download.
+    void run_as_graph(const std::string& key, const std::function<void()>& work);
     /// What an UploadQueue (upload_queue.h) needs: `depth` buffers of `bytes`.
     std::unique_ptr<UploadBackend> make_uploads(size_t bytes, int depth);
 

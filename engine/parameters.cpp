@@ -28,6 +28,7 @@ Parameters::Parameters(Device& device, DType dtype,
     if (moments == Moments::adam) {
         first_ = Tensor::zeros(device, {total}, dtype);
         second_ = Tensor::zeros(device, {total}, dtype);
+        schedule_ = std::make_shared<DeviceBytes>(device, sizeof(AdamSchedule));
     }
     for (const Entry& entry : entries_) {
         tensors_.push_back(values_.slice_flat(entry.offset, entry.shape));
@@ -68,31 +69,34 @@ void Parameters::assign(size_t i, std::span<const float> values) {
     values_.mark_changed();
 }
 
-void Parameters::adam_step(const std::vector<Tensor>& gradients, int64_t step, double learning_rate,
-                           const AdamOptions& options, const int32_t* halted) {
+void Parameters::schedule_adam(int64_t step, double learning_rate, const AdamOptions& options) {
+    require(has_moments(), "adam", "parameters without moments are never stepped");
+    const AdamSchedule next = adam_schedule(step, learning_rate, options.beta1, options.beta2);
+    values_.device().upload(schedule_->data(), &next, sizeof(next));
+}
+
+void Parameters::adam_step(const std::vector<Tensor>& gradients, const AdamOptions& options,
+                           const int32_t* halted) {
+    require(has_moments(), "adam", "parameters without moments are never stepped");
     require(gradients.size() == entries_.size(), "adam", "{} gradients for {} parameters",
             gradients.size(), entries_.size());
-    Device& device = values_.device();
-    const AdamSchedule schedule = adam_schedule(step, learning_rate, options.beta1, options.beta2);
-    const DeviceBytes given(device, sizeof(schedule));
-    device.upload(given.data(), &schedule, sizeof(schedule));
+    const auto* schedule = static_cast<const AdamSchedule*>(schedule_->data());
     for (size_t i = 0; i < entries_.size(); ++i) {
         const Tensor& gradient = gradients[i];
         require(gradient.shape() == entries_[i].shape && gradient.dtype() == dtype(), "adam",
                 "gradient of {} is {} {}", entries_[i].name, to_string(gradient.dtype()),
                 to_string(gradient.shape()));
         run_master_kernel("adam", gradient, [&]<class T>(auto& context) {
-            adam_update(context,
-                        AdamArgs<T>{.count = gradient.size(),
-                                    .p = tensors_[i].data<T>(),
-                                    .m = first_moment(i).data<T>(),
-                                    .v = second_moment(i).data<T>(),
-                                    .g = gradient.data<T>(),
-                                    .schedule = static_cast<const AdamSchedule*>(given.data()),
-                                    .beta1 = options.beta1,
-                                    .beta2 = options.beta2,
-                                    .eps = options.eps,
-                                    .halted = halted});
+            adam_update(context, AdamArgs<T>{.count = gradient.size(),
+                                             .p = tensors_[i].data<T>(),
+                                             .m = first_moment(i).data<T>(),
+                                             .v = second_moment(i).data<T>(),
+                                             .g = gradient.data<T>(),
+                                             .schedule = schedule,
+                                             .beta1 = options.beta1,
+                                             .beta2 = options.beta2,
+                                             .eps = options.eps,
+                                             .halted = halted});
         });
     }
     values_.mark_changed();

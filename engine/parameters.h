@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -50,10 +51,12 @@ class Parameters {
     void assign(size_t i, std::span<const double> values);
     void assign(size_t i, std::span<const float> values);
 
-    /// Update number `step` (1, 2, ...) with one gradient per entry; none if `halted` (in the
-    /// device's memory, or null) points to something other than 0 when its turn comes.
-    void adam_step(const std::vector<Tensor>& gradients, int64_t step, double learning_rate,
-                   const AdamOptions& options, const int32_t* halted = nullptr);
+    /// Says, in the device's memory, which update comes next: number `step` (1, 2, ...).
+    void schedule_adam(int64_t step, double learning_rate, const AdamOptions& options);
+    /// That update, with one gradient per entry; none if `halted` (in the device's memory, or null)
+    /// points to something other than 0 when its turn comes.
+    void adam_step(const std::vector<Tensor>& gradients, const AdamOptions& options,
+                   const int32_t* halted = nullptr);
 
     // `other` must be of the same declarations, type and device.
     /// Takes over the values, not the moments.
@@ -68,6 +71,7 @@ class Parameters {
 
     std::vector<Entry> entries_;
     Tensor values_, first_, second_;
+    std::shared_ptr<DeviceBytes> schedule_;  ///< Adam's, of the next update
     std::vector<Tensor> tensors_;
 };
 

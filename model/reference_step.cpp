@@ -64,16 +64,34 @@ GeneratorStep reference_g_step(const StarGan& model, const LossConfig& loss,
     return step;
 }
 
+void schedule_updates(StarGan& model, bool g_turn, double d_lr, double g_lr,
+                      const AdamOptions& adam) {
+    model.D.parameters().schedule_adam(++model.d_updates, d_lr, adam);
+    if (g_turn) model.G.parameters().schedule_adam(++model.g_updates, g_lr, adam);
+}
+
+void update(StarGan& model, const DiscriminatorStep& step, const AdamOptions& adam,
+            const int32_t* halted) {
+    model.D.parameters().adam_step(step.grads, adam, halted);
+}
+
+void update(StarGan& model, const GeneratorStep& step, const AdamOptions& adam,
+            const int32_t* halted) {
+    model.G.parameters().adam_step(step.grads, adam, halted);
+    if (model.G_ema)
+        model.G_ema->parameters().average_with(model.G.parameters(), model.ema, halted);
+}
+
 void apply(StarGan& model, const DiscriminatorStep& step, double learning_rate,
            const AdamOptions& adam, const int32_t* halted) {
-    model.D.parameters().adam_step(step.grads, ++model.d_updates, learning_rate, adam, halted);
+    model.D.parameters().schedule_adam(++model.d_updates, learning_rate, adam);
+    update(model, step, adam, halted);
 }
 
 void apply(StarGan& model, const GeneratorStep& step, double learning_rate, const AdamOptions& adam,
            const int32_t* halted) {
-    model.G.parameters().adam_step(step.grads, ++model.g_updates, learning_rate, adam, halted);
-    if (model.G_ema)
-        model.G_ema->parameters().average_with(model.G.parameters(), model.ema, halted);
+    model.G.parameters().schedule_adam(++model.g_updates, learning_rate, adam);
+    update(model, step, adam, halted);
 }
 
 }  // namespace sg

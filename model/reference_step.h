@@ -39,8 +39,17 @@ DiscriminatorStep reference_d_step(const StarGan& model, const LossConfig& loss,
 GeneratorStep reference_g_step(const StarGan& model, const LossConfig& loss,
                                const TrainingBatch& batch);
 
-/// Adam updates with a step's gradients; counts them in the model. G's average, if there is one,
-/// follows. Nothing but the count changes if `halted`, in the device's memory, is there and not 0.
+/// Before a turn: counts D's update, and G's if it is its turn, and tells the device which ones and
+/// at what rates. Apart from the updates, so that these upload nothing and can be recorded.
+void schedule_updates(StarGan& model, bool g_turn, double d_lr, double g_lr,
+                      const AdamOptions& adam);
+/// The scheduled update of D or G, by Adam with a step's gradients. G's average, if there is one,
+/// follows. Nothing changes if `halted`, in the device's memory, is there and not 0.
+void update(StarGan& model, const DiscriminatorStep& step, const AdamOptions& adam,
+            const int32_t* halted = nullptr);
+void update(StarGan& model, const GeneratorStep& step, const AdamOptions& adam,
+            const int32_t* halted = nullptr);
+/// Both for one network: counts, schedules and updates.
 void apply(StarGan& model, const DiscriminatorStep& step, double learning_rate,
            const AdamOptions& adam, const int32_t* halted = nullptr);
 void apply(StarGan& model, const GeneratorStep& step, double learning_rate, const AdamOptions& adam,

@@ -21,7 +21,8 @@ TEST_CASE("narrow_conv says which convolutions it takes", "[narrow_conv]") {
     CHECK(plain->weights.narrow_stride == 1);
     CHECK(plain->weights.tap_stride == 3);
     CHECK_FALSE(plain->weights.reversed);
-    CHECK(takes(good, [](auto& s) { s.stride = 2; }));
+    CHECK(takes(good, [](auto& s) { s.stride = 2, s.R = 4; }));
+    CHECK_FALSE(takes(good, [](auto& s) { s.stride = 2, s.R = 5; }));
     CHECK_FALSE(takes(good, [](auto& s) { s.stride = 3; }));
     CHECK_FALSE(takes(good, [](auto& s) { s.C = 5; }));
     CHECK_FALSE(takes(good, [](auto& s) { s.K = 60; }));

@@ -79,6 +79,8 @@ std::vector<ConfigOption> config_options(TrainConfig& c) {
         {"Run", "conv", "convolutions on a GPU: auto (the fastest of all), own, or cudnn", &c.conv},
         {"Run", "step", "fused, or reference: plain automatic differentiation, to compare with",
          &c.step},
+        {"Run", "graph", "on a GPU, launch an iteration's kernels at once, as a CUDA graph",
+         &c.graph},
         {"Run", "threads", "processor threads; 0: all", &c.threads},
         {"Run", "out", "run folder; default runs/NAMES-NUMBER", &c.out},
         {"Run", "log-step", "iterations between lines of metrics", &c.log_step},

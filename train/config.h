@@ -54,6 +54,7 @@ struct TrainConfig {
     // run
     std::string device = "auto", precision = "f32", conv = "auto";
     std::string step = "fused";  ///< fused, or reference: plain differentiation, to compare
+    bool graph = true;           ///< on a GPU, launch each iteration as a CUDA graph
     int threads = 0;
     std::string out;  ///< run folder; "": runs/NAMES-NUMBER
     int log_step = 10, sample_step = 1000, model_save_step = 10000;

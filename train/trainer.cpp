@@ -110,11 +110,15 @@ class Run {
         const double g_lr = config_.g_lr * factor, d_lr = config_.d_lr * factor;
         const AdamOptions adam{.beta1 = config_.beta1, .beta2 = config_.beta2};
         log_->begin(iteration_ + 1, batch.group, g_lr, d_lr);
-        training_turn(*model_, loss_, batch, step_, g_step, [&]<class Step>(const Step& step) {
-            log_->add(step, batch);
-            const bool of_d = std::is_same_v<Step, DiscriminatorStep>;
-            apply(*model_, step, of_d ? d_lr : g_lr, adam, log_->halted());
-        });
+        schedule_updates(*model_, g_step, d_lr, g_lr, adam);
+        const auto turn = [&] {
+            training_turn(*model_, loss_, batch, step_, g_step, [&](const auto& step) {
+                log_->add(step, batch);
+                update(*model_, step, adam, log_->halted());
+            });
+        };
+        if (!config_.graph) return turn();
+        device_.run_as_graph(fmt::format("{} {}", g_step ? "D and G" : "D", batch.group), turn);
     }
 
     /// Whether a step's losses are to be shown: those of the last turn of the data sets before

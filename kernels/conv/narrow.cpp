@@ -5,8 +5,9 @@ namespace sg {
 namespace {
 
 bool narrow(const ConvShape& s) {
-    constexpr int64_t most = 64 * 65535;  // a grid's y counts slices of 64 channels
-    return s.C <= 4 && s.K % 8 == 0 && s.K <= most && s.R <= 7 && s.S <= 7 && s.pad < s.R &&
+    constexpr int64_t most = 64 * 65535;         // a grid's y counts slices of 64 channels
+    const int64_t rows = s.stride == 1 ? 7 : 4;  // of a kernel; more would not fit the registers
+    return s.C <= 4 && s.K % 8 == 0 && s.K <= most && s.R <= rows && s.S <= 7 && s.pad < s.R &&
            s.pad < s.S && (s.stride == 1 || s.stride == 2);
 }
 

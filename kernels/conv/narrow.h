@@ -35,9 +35,9 @@ struct NarrowConv {
 };
 
 /// How a pass of `shape` is seen from the narrow side; nullopt if the kernels below do not take it:
-/// C <= 4 and K a multiple of 8 with R <= 7, S <= 7, pad below both, and stride 1 or 2; or, with
-/// stride 1 and R = S (turned round, the pads are R-1-pad and S-1-pad), the same with C and K
-/// exchanged. What fits both ways is not turned.
+/// C <= 4 and K a multiple of 8 with R <= 7 (4 with stride 2), S <= 7, pad below both, and stride 1
+/// or 2; or, with stride 1 and R = S (turned round, the pads are R-1-pad and S-1-pad), the same
+/// with C and K exchanged. What fits both ways is not turned.
 std::optional<NarrowConv> narrow_conv(const ConvShape& shape);
 
 /// y = epilogue(conv(x, w)), or with label_bias as in ConvForwardArgs. x [N,H,W,C] narrow,

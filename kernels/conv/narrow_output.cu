@@ -280,8 +280,8 @@ void narrow_output(Device& device, const NarrowOutputArgs<Out>& args) {
         columns <= 24 ? run<OutputShape<1, 7, 3, 4>>(device, args)
                       : run<OutputShape<1, 7, 4, 2>>(device, args);
     else
-        s.R <= 4 && columns <= 16 ? run<OutputShape<2, 4, 2, 4>>(device, args)
-                                  : run<OutputShape<2, 7, 4, 2>>(device, args);
+        columns <= 16 ? run<OutputShape<2, 4, 2, 4>>(device, args)
+                      : run<OutputShape<2, 4, 4, 2>>(device, args);
 }
 
 template void narrow_output(ThisDevice&, const NarrowOutputArgs<float>&);

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "kernels/cuda/check.h"
+#include "kernels/cuda/graphs.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/staging.h"
 
@@ -78,16 +79,23 @@ CudaContext::CudaContext(int device) : device_(device) {
     staging_ = std::make_unique<StagingRing>();
     // Last: a constructor that throws later would not destroy it.
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cuda");
+    graphs_ = std::make_unique<CudaGraphs>(stream_);
 }
 
 CudaContext::~CudaContext() {
     cudaStreamSynchronize(stream_);  // nobody may free what a kernel still uses
+    graphs_.reset();
     conv_chooser_.reset();
     staging_.reset();
     cudaStreamDestroy(stream_);
 }
 
+void CudaContext::run_as_graph(const std::string& key, const std::function<void()>& work) {
+    graphs_->run(key, work, [this] { return last_kernel_; });
+}
+
 void CudaContext::synchronize() {
+    require(!graphs_->recording(), "cuda", "nobody can wait for work that is being recorded");
     check(cudaStreamSynchronize(stream_), "cuda", last_kernel_);
 }
 
@@ -110,7 +118,11 @@ CudaContext::Memory CudaContext::memory() const {
 
 void* CudaContext::allocate(size_t bytes) {
     void* memory = nullptr;
+    // While work is recorded, memory is given only to who says that it is not part of the record.
+    cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
+    check(cudaThreadExchangeStreamCaptureMode(&mode), "cuda", last_kernel_);
     const cudaError_t status = cudaMalloc(&memory, bytes);
+    check(cudaThreadExchangeStreamCaptureMode(&mode), "cuda", last_kernel_);
     if (status == cudaErrorMemoryAllocation) {
         cudaGetLastError();
         const auto [free, total] = this->memory();
@@ -128,6 +140,8 @@ void CudaContext::release(void* memory) noexcept {
 }
 
 void CudaContext::upload(void* to, const void* from, size_t bytes) {
+    // A graph would read the pinned memory at each launch, when others use it.
+    require(!graphs_->recording(), "cuda", "{} bytes to upload while work is recorded", bytes);
     staging_->upload(to, from, bytes, stream_, last_kernel_);
 }
 

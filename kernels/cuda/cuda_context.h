@@ -11,6 +11,7 @@ struct CUstream_st;
 namespace sg {
 
 class ConvChooser;
+class CudaGraphs;
 class StagingRing;
 
 /// One GPU and the stream on which kernels run, in the order of their launches. One context is used
@@ -59,6 +60,9 @@ class CudaContext {
     void copy(void* to, const void* from, size_t bytes);
     void zero(void* to, size_t bytes);
 
+    /// Queues what work() queues as one CUDA graph (graphs.h).
+    void run_as_graph(const std::string& key, const std::function<void()>& work);
+
     /// For errors: what was launched last.
     void note_launch(const char* kernel) { last_kernel_ = kernel; }
     const char* last_kernel() const { return last_kernel_; }
@@ -69,6 +73,7 @@ class CudaContext {
     int device_ = 0;
     const char* last_kernel_ = "none";
     std::unique_ptr<StagingRing> staging_;
+    std::unique_ptr<CudaGraphs> graphs_;
     std::shared_ptr<ConvChooser> conv_chooser_;
 };
 

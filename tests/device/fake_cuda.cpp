@@ -11,9 +11,18 @@ using sg::testing::FakeCuda;
 // The queues. A stream is a list of work; an event is a place in a stream. Whoever waits does the
 // work up to there.
 
+/// Recorded work, which nobody has done.
+struct CUgraph_st {
+    std::vector<std::string> names;
+    std::vector<std::function<void()>> work;
+};
+struct CUgraphExec_st {
+    CUgraph_st graph;
+};
 struct CUstream_st {
     std::deque<std::function<void()>> work;
     size_t done = 0, queued = 0;
+    CUgraph_st* recording = nullptr;
 };
 struct CUevent_st {
     CUstream_st* stream = nullptr;
@@ -26,6 +35,13 @@ FakeCuda* fake = nullptr;
 cudaError_t sticky = cudaSuccess;
 std::map<void*, size_t> allocations;
 std::map<const void*, std::string> kernels;
+CUstream_st* recording_stream = nullptr;
+cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeThreadLocal;
+
+/// What may not be done while work is recorded.
+bool forbidden() {
+    return recording_stream && capture_mode != cudaStreamCaptureModeRelaxed;
+}
 
 void run_until(CUstream_st& stream, size_t place) {
     while (stream.done < place && !stream.work.empty()) {
@@ -36,8 +52,13 @@ void run_until(CUstream_st& stream, size_t place) {
     }
 }
 
-cudaError_t queue(cudaStream_t stream, std::function<void()> work) {
+cudaError_t queue(cudaStream_t stream, const std::string& name, std::function<void()> work) {
     if (sticky != cudaSuccess) return sticky;
+    if (stream->recording) {
+        stream->recording->names.push_back(name);
+        stream->recording->work.push_back(std::move(work));
+        return cudaSuccess;
+    }
     stream->work.push_back(std::move(work));
     ++stream->queued;
     return cudaSuccess;
@@ -125,12 +146,13 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
     return sticky;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    if (stream->recording) return cudaErrorStreamCaptureUnsupported;
     run_until(*stream, stream->queued);
     return sticky;
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
     const CUevent_st copy = *event;
-    return queue(stream, [copy] {
+    return queue(stream, "wait", [copy] {
         if (copy.stream) run_until(*copy.stream, copy.place);
     });
 }
@@ -160,6 +182,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) 
 
 cudaError_t cudaMalloc(void** memory, size_t bytes) {
     if (sticky != cudaSuccess) return sticky;
+    if (forbidden()) return cudaErrorStreamCaptureUnsupported;
     if (fake->used_memory + bytes > fake->total_memory) return cudaErrorMemoryAllocation;
     *memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
     allocations[*memory] = bytes;
@@ -191,16 +214,62 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
                             cudaStream_t stream) {
-    return queue(stream, [=] {
+    return queue(stream, "copy", [=] {
         std::memcpy(to, from, bytes);
         fake->executed.emplace_back("copy");
     });
 }
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
-    return queue(stream, [=] {
+    return queue(stream, "fill", [=] {
         std::memset(to, value, bytes);
         fake->executed.emplace_back("fill");
     });
+}
+
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
+    std::swap(*mode, capture_mode);
+    return sticky;
+}
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
+    if (sticky != cudaSuccess) return sticky;
+    stream->recording = new CUgraph_st;
+    recording_stream = stream;
+    capture_mode = mode;
+    ++fake->live_graphs;
+    return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+    *graph = std::exchange(stream->recording, nullptr);
+    recording_stream = nullptr;
+    return sticky;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+    --fake->live_graphs;
+    delete graph;
+    return sticky;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+    ++fake->live_graphs;
+    *exec = new CUgraphExec_st{*graph};
+    return sticky;
+}
+cudaError_t cudaGraphExecUpdate(cudaGraphExec_t exec, cudaGraph_t graph,
+                                cudaGraphExecUpdateResultInfo*) {
+    if (exec->graph.names != graph->names) return cudaErrorGraphExecUpdateFailure;
+    ++fake->graph_updates;
+    exec->graph = *graph;
+    return sticky;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+    --fake->live_graphs;
+    delete exec;
+    return sticky;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
+    ++fake->graph_launches;
+    for (size_t i = 0; i < exec->graph.work.size(); ++i)
+        if (queue(stream, exec->graph.names[i], exec->graph.work[i]) != cudaSuccess) break;
+    return sticky;
 }
 
 cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute, int) {
@@ -209,7 +278,7 @@ cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute, int) {
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* kernel, void**) {
     if (fake->refuse_launch != cudaSuccess) return std::exchange(fake->refuse_launch, cudaSuccess);
     const std::string name = kernels[kernel];
-    return queue(config->stream, [name] {
+    return queue(config->stream, name, [name] {
         fake->executed.push_back(name);
         if (name == fake->failing_kernel) sticky = fake->kernel_error;
     });

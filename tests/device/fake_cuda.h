@@ -27,6 +27,7 @@ struct FakeCuda {
     // what happened
     std::vector<std::string> executed = {};  ///< kernels, copies and fills in their order
     int live_allocations = 0, live_pinned = 0, live_events = 0, live_streams = 0;
+    int live_graphs = 0, graph_launches = 0, graph_updates = 0;
     size_t used_memory = 0;
 };
 

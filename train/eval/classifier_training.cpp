@@ -60,8 +60,9 @@ class Fit {
         std::vector<Tensor> watched{loss};
         watched.insert(watched.end(), gradients.begin(), gradients.end());
         guard_.check(watched);
-        parameters.adam_step(gradients, done_ + 1, learning_rate(options_, done_), {.beta1 = 0.9},
-                             guard_.halted());
+        const AdamOptions adam{.beta1 = 0.9};
+        parameters.schedule_adam(done_ + 1, learning_rate(options_, done_), adam);
+        parameters.adam_step(gradients, adam, guard_.halted());
         sum_ = summed_ == 0 ? loss.detach() : add(sum_, loss.detach());
         ++summed_;
         ++done_;

@@ -35,7 +35,8 @@ struct Slice {
 };
 
 template <class T>
-__global__ void __launch_bounds__(threads) conv_forward_v2_kernel(ConvForwardLadder<T> a, Slice l) {
+__global__ void __launch_bounds__(threads, 1)  // 1: for sm_100 nvcc would make do with 32 registers
+    conv_forward_v2_kernel(ConvForwardLadder<T> a, Slice l) {
     const ConvExtents& d = a.d;
     const Shared<float> x = dynamic_shared<float>(0);
     const Shared<float> weights = dynamic_shared<float>(size_t(l.x_size()) * sizeof(float));
