@@ -58,19 +58,24 @@ TEST_CASE("the same seed gives the same bits on a GPU", "[model]") {
     if (!gpu) return;
     for (const Precision precision : precisions()) {
         choose_all(*gpu, small_config({kFive}), precision);
-        const auto trained = [&] {
+        const auto trained = [&](bool graph) {
             StarGan model = make_model(*gpu, small_config({kFive}), precision, 8);
             for (uint64_t i = 0; i < 3; ++i) {
                 const auto batch = random_batch(*gpu, model.config, precision, 0, 3, 30 + i);
-                training_turn(model, {}, batch, StepKind::fused, true,
-                              [&](const auto& step) { apply(model, step, 1e-3, {}); });
+                schedule_updates(model, true, 1e-3, 1e-3, {});
+                const auto turn = [&] {
+                    training_turn(model, {}, batch, StepKind::fused, true,
+                                  [&](const auto& step) { update(model, step, {}); });
+                };
+                graph ? gpu->run_as_graph("turn", turn) : turn();
             }
             return all_parameters(model);
         };
-        const auto once = trained();
+        const auto once = trained(false);
         const size_t blocks = gpu->arena().block_count();
-        CHECK(once == trained());
+        CHECK(once == trained(false));
         CHECK(gpu->arena().block_count() == blocks);  // nothing was allocated for the second run
+        CHECK(once == trained(true));                 // a CUDA graph runs the same kernels
     }
 }
 
