@@ -128,8 +128,8 @@ class Run {
         return to_next < schedule_.turn();
     }
 
-    /// Catches up with the device: metrics of what it has done, and the end of the run if a loss or
-    /// gradient was not finite. The weights are then those from before that step.
+    /// Catches up with the device: metrics of what it has done; an Error if a loss or gradient was
+    /// not finite. The weights are then those from before that step.
     void read_log() {
         const StepLog::Reading reading = guarded([&] { return log_->read(); });
         for (Metrics metrics : reading.metrics) {
