@@ -27,10 +27,6 @@ void check_finish(const char* op, const ConvFinish& f, const Tensor& result, int
 
 }  // namespace
 
-Tensor weight_for(const Tensor& w, DType compute) {
-    return weight_operand(w, compute);
-}
-
 void conv2d_into(const Tensor& y, const Tensor& x, const Tensor& w, const ConvOptions& given,
                  const ConvFinish& finish) {
     require_rank4("conv2d_into", x, w);

@@ -19,9 +19,7 @@ struct ConvFinish {
     Tensor residual = {};
 };
 
-/// A weight as the passes below take it: on devices rounded to the computing type, once instead of
-/// at every use; on the CPU the weight itself, whose layouts are kept there.
-Tensor weight_for(const Tensor& w, DType compute);
+// Weights are taken as Parameters::operand gives them.
 
 /// y = finish(conv(x, w)). x [N,H,W,C] in the computing type, y [N,P,Q,K] in it or in master type.
 void conv2d_into(const Tensor& y, const Tensor& x, const Tensor& w, const ConvOptions& options,

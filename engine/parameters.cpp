@@ -1,5 +1,6 @@
 #include "engine/parameters.h"
 
+#include "engine/ops.h"
 #include "engine/run_kernel.h"
 #include "kernels/adam/adam.h"
 
@@ -15,7 +16,7 @@ int64_t padded(int64_t count, DType dtype) {
 
 }  // namespace
 
-Parameters::Parameters(Device& device, DType dtype,
+Parameters::Parameters(Device& device, DType dtype, DType compute,
                        const std::vector<std::pair<std::string, Shape>>& declarations,
                        Moments moments) {
     require(dtype != DType::bf16, "parameters", "are kept in f32 or f64, not bf16");
@@ -30,6 +31,7 @@ Parameters::Parameters(Device& device, DType dtype,
         second_ = Tensor::zeros(device, {total}, dtype);
         schedule_ = std::make_shared<DeviceBytes>(device, sizeof(AdamSchedule));
     }
+    if (compute != dtype && !device.is_cpu()) rounded_ = Tensor::empty(device, {total}, compute);
     for (const Entry& entry : entries_) {
         tensors_.push_back(values_.slice_flat(entry.offset, entry.shape));
         tensors_.back().set_requires_grad().set_name(entry.name);
@@ -42,14 +44,29 @@ size_t Parameters::index_of(const std::string& name) const {
     throw Error("parameters", fmt::format("there is no parameter {}", name));
 }
 
+Tensor Parameters::part(const Tensor& flat, size_t i) const {
+    return flat.slice_flat(entries_[i].offset, entries_[i].shape);
+}
+
+Tensor Parameters::operand(size_t i) const {
+    if (!rounded_) return tensors_[i];
+    if (const uint64_t now = tensors_[0].version(); rounded_version_ != now) {
+        const GradMode off(false);
+        Tensor rounded = rounded_;
+        rounded.copy_from(cast(values_, rounded_.dtype()));
+        rounded_version_ = now;
+    }
+    return part(rounded_, i);
+}
+
 Tensor Parameters::first_moment(size_t i) const {
     require(has_moments(), "adam", "{} has no moments", entries_[i].name);
-    return first_.slice_flat(entries_[i].offset, entries_[i].shape);
+    return part(first_, i);
 }
 
 Tensor Parameters::second_moment(size_t i) const {
     require(has_moments(), "adam", "{} has no moments", entries_[i].name);
-    return second_.slice_flat(entries_[i].offset, entries_[i].shape);
+    return part(second_, i);
 }
 
 void Parameters::require_count(size_t i, size_t given) const {
@@ -81,25 +98,29 @@ void Parameters::adam_step(const std::vector<Tensor>& gradients, const AdamOptio
     require(gradients.size() == entries_.size(), "adam", "{} gradients for {} parameters",
             gradients.size(), entries_.size());
     const auto* schedule = static_cast<const AdamSchedule*>(schedule_->data());
+    const bool rounded = rounded_ && rounded_version_ == tensors_[0].version();
     for (size_t i = 0; i < entries_.size(); ++i) {
         const Tensor& gradient = gradients[i];
         require(gradient.shape() == entries_[i].shape && gradient.dtype() == dtype(), "adam",
                 "gradient of {} is {} {}", entries_[i].name, to_string(gradient.dtype()),
                 to_string(gradient.shape()));
         run_master_kernel("adam", gradient, [&]<class T>(auto& context) {
-            adam_update(context, AdamArgs<T>{.count = gradient.size(),
-                                             .p = tensors_[i].data<T>(),
-                                             .m = first_moment(i).data<T>(),
-                                             .v = second_moment(i).data<T>(),
-                                             .g = gradient.data<T>(),
-                                             .schedule = schedule,
-                                             .beta1 = options.beta1,
-                                             .beta2 = options.beta2,
-                                             .eps = options.eps,
-                                             .halted = halted});
+            adam_update(context,
+                        AdamArgs<T>{.count = gradient.size(),
+                                    .p = tensors_[i].data<T>(),
+                                    .m = first_moment(i).data<T>(),
+                                    .v = second_moment(i).data<T>(),
+                                    .g = gradient.data<T>(),
+                                    .schedule = schedule,
+                                    .beta1 = options.beta1,
+                                    .beta2 = options.beta2,
+                                    .eps = options.eps,
+                                    .p_bf16 = rounded ? part(rounded_, i).data<bf16>() : nullptr,
+                                    .halted = halted});
         });
     }
     values_.mark_changed();
+    if (rounded) rounded_version_ = tensors_[0].version();
 }
 
 void Parameters::require_alike(const Parameters& other) const {

@@ -28,8 +28,9 @@ class Parameters {
         int64_t offset;
     };
 
-    /// Declares the parameters; all start at zero.
-    Parameters(Device& device, DType dtype,
+    /// Declares the parameters; all start at zero. `compute` is the type that kernels take them in:
+    /// `dtype` itself, or bf16.
+    Parameters(Device& device, DType dtype, DType compute,
                const std::vector<std::pair<std::string, Shape>>& declarations,
                Moments moments = Moments::adam);
 
@@ -41,6 +42,11 @@ class Parameters {
     /// Leaves that require gradients, in the order of entries().
     const std::vector<Tensor>& tensors() const { return tensors_; }
     const Tensor& operator[](const std::string& name) const { return tensors_[index_of(name)]; }
+
+    /// Entry i as a device's kernels take it. Where that is bf16, part of a rounded copy, which
+    /// Adam writes along with the values (and which is made anew if somebody else wrote them);
+    /// else, and on the CPU, whose convolutions lay weights out for themselves, the entry.
+    Tensor operand(size_t i) const;
 
     bool has_moments() const { return bool(first_); }
     /// Parts of the flat arrays that belong to entry i. Throws without moments.
@@ -66,11 +72,14 @@ class Parameters {
     void average_with(const Parameters& other, double decay, const int32_t* halted = nullptr);
 
   private:
+    Tensor part(const Tensor& flat, size_t i) const;
     void require_count(size_t i, size_t given) const;
     void require_alike(const Parameters& other) const;
 
     std::vector<Entry> entries_;
     Tensor values_, first_, second_;
+    Tensor rounded_;  ///< the values in bf16, on devices that compute in it
+    mutable uint64_t rounded_version_ = 0;
     std::shared_ptr<DeviceBytes> schedule_;  ///< Adam's, of the next update
     std::vector<Tensor> tensors_;
 };

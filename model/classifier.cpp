@@ -67,7 +67,7 @@ std::vector<std::pair<std::string, Shape>> declare(const ClassifierConfig& confi
 Classifier::Classifier(Device& device, const ClassifierConfig& config, Precision precision)
     : config_(checked(config)),
       precision_(precision),
-      parameters_(device, master_type(precision), declare(config_)) {}
+      parameters_(device, master_type(precision), master_type(precision), declare(config_)) {}
 
 Tensor Classifier::layer(const Tensor& x, const std::string& name, ConvOptions options) const {
     options.compute = compute_type(precision_);

@@ -25,7 +25,7 @@ Discriminator::Discriminator(Device& device, const ModelConfig& config, Precisio
     : config_(config),
       compute_(compute_type(precision)),
       math_(conv_math(precision)),
-      parameters_(device, master_type(precision), declare(config)) {}
+      parameters_(device, master_type(precision), compute_, declare(config)) {}
 
 const Tensor& Discriminator::weight(int layer) const {
     return parameters_[fmt::format("main.{}.weight", 2 * layer)];

@@ -26,6 +26,7 @@ class Discriminator {
     std::vector<Tensor> features(const Tensor& x) const;
     Tensor src_head(const Tensor& last_map) const;
 
+    // Strided layer l's weight and bias are parameters 2l and 2l + 1; the heads' weights follow.
     /// Weight of strided layer l = 0 .. d_repeat_num - 1.
     const Tensor& weight(int layer) const;
     const Tensor& bias(int layer) const;

@@ -15,10 +15,10 @@ DiscriminatorPass::DiscriminatorPass(const Discriminator& D, const Tensor& x)
     : D_(D),
       a_{x},
       u_(size_t(D.config().d_repeat_num) + 1),
-      src_weight_(weight_for(D.src_weight(), D.compute())),
-      cls_weight_(weight_for(D.cls_weight(), D.compute())) {
+      src_weight_(D.parameters().operand(size_t(2 * D.config().d_repeat_num))),
+      cls_weight_(D.parameters().operand(size_t(2 * D.config().d_repeat_num + 1))) {
     for (int l = 1; l <= D.config().d_repeat_num; ++l) {
-        weights_.push_back(weight_for(D.weight(l - 1), D.compute()));
+        weights_.push_back(D.parameters().operand(size_t(2 * (l - 1))));
         const Shape& in = a(l - 1).shape();
         a_.push_back(
             Tensor::empty(x.device(), {in[0], in[1] / 2, in[2] / 2, w(l).dim(0)}, D.compute()));

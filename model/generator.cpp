@@ -90,7 +90,7 @@ Tensor convolve(const GeneratorLayer& layer, const Tensor& x) {
 Generator::Generator(Device& device, const ModelConfig& config, Precision precision,
                      Moments moments)
     : compute_(compute_type(precision)),
-      parameters_(device, master_type(precision), declare(config), moments),
+      parameters_(device, master_type(precision), compute_, declare(config), moments),
       layers_(make_layers(config, conv_math(precision), parameters_)) {}
 
 Tensor Generator::forward(const Tensor& x, const Tensor& labels) const {

@@ -70,8 +70,7 @@ Tensor first_map(const Tensor& x, const Tensor& labels, DType compute) {
 
 std::vector<Tensor> weights_for(const Generator& G) {
     std::vector<Tensor> weights;
-    for (const GeneratorLayer& layer : G.layers())
-        weights.push_back(weight_for(layer.weight, G.compute()));
+    for (size_t l = 0; l < G.layers().size(); ++l) weights.push_back(G.parameters().operand(3 * l));
     return weights;
 }
 
@@ -80,9 +79,10 @@ std::vector<Tensor> weights_for(const Generator& G) {
 Tensor generate(const Generator& G, const Tensor& x, const Tensor& labels) {
     const GradMode off(false);
     Tensor map = first_map(x, labels, G.compute()), skip;
-    for (const GeneratorLayer& layer : G.layers()) {
+    for (size_t l = 0; l < G.layers().size(); ++l) {
+        const GeneratorLayer& layer = G.layers()[l];
         if (layer.opens_block) skip = map;
-        map = convolve(layer, weight_for(layer.weight, G.compute()), map);
+        map = convolve(layer, G.parameters().operand(3 * l), map);
         if (layer.is_head()) break;
         const Tensor residual = layer.closes_block ? std::exchange(skip, {}) : Tensor();
         instance_norm_into(map, map, layer.gamma, layer.beta,

@@ -180,7 +180,7 @@ TEST_CASE("a leaf's version follows its data, a computed tensor has none", "[ten
     t.mark_changed();
     CHECK(t.version() > before);
     CHECK(t.detach().version() == 0);
-    Parameters parameters(*device, DType::f32, {{"a", {3}}, {"b", {2, 2}}});
+    Parameters parameters(*device, DType::f32, DType::f32, {{"a", {3}}, {"b", {2, 2}}});
     const uint64_t fresh = parameters["b"].version();
     parameters.assign(0, std::span<const double>(std::vector<double>{1, 2, 3}));
     CHECK(parameters["b"].version() != fresh);  // one array, one version
@@ -188,5 +188,5 @@ TEST_CASE("a leaf's version follows its data, a computed tensor has none", "[ten
     expect_error([&] { parameters.assign(1, std::span<const double>(std::vector<double>{1})); },
                  {"b has 4", "given 1"});
     expect_error([&] { parameters.adam_step({}, {}); }, {"0 gradients for 2"});
-    expect_error([&] { Parameters(*device, DType::bf16, {}); }, {"bf16"});
+    expect_error([&] { Parameters(*device, DType::bf16, DType::bf16, {}); }, {"bf16"});
 }

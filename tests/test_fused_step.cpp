@@ -155,6 +155,38 @@ TEST_CASE("the fused step computes the same in f32 and bf16 on every device", "[
     }
 }
 
+TEST_CASE("a device's rounded weights follow the masters, whoever writes them", "[fused]") {
+    const auto device = Device::sim({.threads = 2});
+    const ModelConfig config = tiny_config();
+    StarGan model = make_model(*device, config, Precision::bf16, 3);
+    const auto batch = random_batch(*device, config, Precision::bf16, 0, 2, 20);
+    Parameters& D = model.D.parameters();
+    const auto check = [&] {
+        for (size_t i = 0; i < D.entries().size(); ++i) {
+            INFO(D.entries()[i].name);
+            REQUIRE(D.operand(i).dtype() == DType::bf16);
+            CHECK(D.operand(i).to_host() == cast(D.tensors()[i], DType::bf16).to_host());
+        }
+    };
+    check();
+    for (int i = 0; i < 2; ++i) {
+        apply(model, fused_d_step(model, {}, batch), 1e-2, {});
+        check();
+    }
+    const Tensor other = random_tensor(*device, D.entries()[0].shape, DType::f32, 4);
+    D.assign(0, std::span<const double>(other.to_host()));
+    check();
+    CHECK(D.operand(0).to_host() == cast(other, DType::bf16).to_host());
+    // Without anybody to ask for them in between.
+    const auto step = fused_d_step(model, {}, batch);
+    D.assign(0, std::span<const double>(std::vector<double>(size_t(other.size()), 0.5)));
+    apply(model, step, 1e-2, {});
+    check();
+
+    const StarGan f32 = make_model(*device, config, Precision::f32, 3);
+    CHECK(f32.D.parameters().operand(0).id() == f32.D.parameters().tensors()[0].id());
+}
+
 TEST_CASE("the fused D step takes less memory, and gives the same bits twice", "[fused]") {
     ModelConfig config = tiny_config();
     config.height = config.width = 64;
