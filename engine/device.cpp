@@ -174,8 +174,12 @@ ByteRanges range(const void* memory, size_t bytes) {
 
 }  // namespace
 
-void Device::upload(void* to, const void* from, size_t bytes) {
+void Device::note_upload(const void* to, size_t bytes) {
     if (DeviceTrace* trace = tracing()) trace->work("upload", {}, range(to, bytes));
+}
+
+void Device::upload(void* to, const void* from, size_t bytes) {
+    note_upload(to, bytes);
     std::visit(
         Overloaded{[](PlanningContext&) {}, [&](OnHost auto&) { std::memcpy(to, from, bytes); },
                    [&](auto& gpu) { gpu.upload(to, from, bytes); }},

@@ -83,11 +83,11 @@ class Device {
 
     void* allocate(size_t bytes);  ///< of the arena
     void release(void* memory);
-    /// Of a simulated device that traces (SimOptions).
     const DeviceTrace& trace() const { return std::get<SimContext>(context_).trace; }
     /// All that the host does with the device's memory, in the order of kernels. Host memory may be
     /// reused on return; download waits for the kernels before it.
     void upload(void* to, const void* from, size_t bytes);
+    void note_upload(const void* to, size_t bytes);  ///< for traces: the host wrote there itself
     void download(void* to, const void* from, size_t bytes);
     void copy(void* to, const void* from, size_t bytes);
     void zero(void* to, size_t bytes);

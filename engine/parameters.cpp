@@ -90,6 +90,7 @@ void Parameters::schedule_adam(int64_t step, double learning_rate, const AdamOpt
     require(has_moments(), "adam", "parameters without moments are never stepped");
     const AdamSchedule next = adam_schedule(step, learning_rate, options.beta1, options.beta2);
     values_.device().upload(schedule_->data(), &next, sizeof(next));
+    scheduled_ = true;
 }
 
 void Parameters::adam_step(const std::vector<Tensor>& gradients, const AdamOptions& options,
@@ -97,6 +98,7 @@ void Parameters::adam_step(const std::vector<Tensor>& gradients, const AdamOptio
     require(has_moments(), "adam", "parameters without moments are never stepped");
     require(gradients.size() == entries_.size(), "adam", "{} gradients for {} parameters",
             gradients.size(), entries_.size());
+    require(std::exchange(scheduled_, false), "adam", "no update was scheduled");
     const auto* schedule = static_cast<const AdamSchedule*>(schedule_->data());
     const bool rounded = rounded_ && rounded_version_ == tensors_[0].version();
     for (size_t i = 0; i < entries_.size(); ++i) {

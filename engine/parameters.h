@@ -80,6 +80,7 @@ class Parameters {
     Tensor values_, first_, second_;
     Tensor rounded_;  ///< the values in bf16, on devices that compute in it
     mutable uint64_t rounded_version_ = 0;
+    bool scheduled_ = false;  ///< whether schedule_adam has been called for the next adam_step
     std::shared_ptr<DeviceBytes> schedule_;  ///< Adam's, of the next update
     std::vector<Tensor> tensors_;
 };

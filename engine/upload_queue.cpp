@@ -16,17 +16,21 @@ namespace {
 /// and there is nothing to wait for.
 class HostUploads : public UploadBackend {
   public:
-    HostUploads(Device& device, size_t bytes, int depth) : bytes_(bytes) {
+    HostUploads(Device& device, size_t bytes, int depth) : device_(device), bytes_(bytes) {
         for (int i = 0; i < depth; ++i)
             slots_.push_back(std::make_unique<DeviceBytes>(device, bytes));
     }
     std::span<std::byte> host(int slot) override {
         return {static_cast<std::byte*>(slots_[slot]->data()), bytes_};
     }
-    const void* submit(int slot) override { return slots_[slot]->data(); }
+    const void* submit(int slot) override {
+        device_.note_upload(slots_[slot]->data(), bytes_);
+        return slots_[slot]->data();
+    }
     void release(int) override {}
 
   private:
+    Device& device_;
     size_t bytes_;
     std::vector<std::unique_ptr<DeviceBytes>> slots_;
 };

@@ -29,7 +29,7 @@ StepKind step_kind_from_string(const std::string& text);
 const char* to_string(StepKind kind);
 
 /// A batch's turn: D's step and, where it is G's turn too, G's. done(step) is called with each and
-/// updates the model (apply), so that G meets the D of after its step. A step's gradients are gone
+/// updates the model, so that G meets the D of after its step. A step's gradients are gone
 /// before the next step begins. The fused steps of a turn share one fake: G stands still while D
 /// learns.
 template <class Done>

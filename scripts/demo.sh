@@ -18,9 +18,9 @@ cmake --preset release -DSG_TESTS=OFF -DSG_CUDA=OFF >/dev/null
 cmake --build --preset release --target sg_train_bin sg_info_bin sg_bench_bin sg_translate_bin
 bin=build/release/bin
 
-# bf16 is about twice as fast where the processor multiplies it in hardware, else slower.
+# bf16 is about twice as fast where the processor multiplies matrices of it, else slower.
 precision=f32
-if "$bin/sg_info" | grep -q 'bf16 convolution in hardware'; then
+if "$bin/sg_info" | grep -q 'bf16 convolution by AMX'; then
     precision=bf16
 fi
 

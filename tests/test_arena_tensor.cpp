@@ -188,5 +188,10 @@ TEST_CASE("a leaf's version follows its data, a computed tensor has none", "[ten
     expect_error([&] { parameters.assign(1, std::span<const double>(std::vector<double>{1})); },
                  {"b has 4", "given 1"});
     expect_error([&] { parameters.adam_step({}, {}); }, {"0 gradients for 2"});
+    const std::vector<Tensor> gradients{Tensor::zeros(*device, {3}, DType::f32),
+                                        Tensor::zeros(*device, {2, 2}, DType::f32)};
+    parameters.schedule_adam(1, 1e-3, {});
+    parameters.adam_step(gradients, {});
+    expect_error([&] { parameters.adam_step(gradients, {}); }, {"no update was scheduled"});
     expect_error([&] { Parameters(*device, DType::bf16, DType::bf16, {}); }, {"bf16"});
 }

@@ -63,6 +63,7 @@ TEST_CASE("what cannot be recorded is refused, and nothing of it runs", "[cuda_g
                 {why});
             context.synchronize();
             CHECK(fake.executed.empty());
+            CHECK(std::string(context.last_kernel()) == "none");
             CHECK(fake.live_graphs == 0);
         };
         refused("4 bytes to upload while work is recorded",
@@ -76,13 +77,14 @@ TEST_CASE("what cannot be recorded is refused, and nothing of it runs", "[cuda_g
             },
             {"first", "cudaErrorInvalidConfiguration"});
         // Memory is another matter: it is no part of the record.
+        void* more = nullptr;
         context.run_as_graph("a", [&] {
-            context.release(memory);
-            memory = context.allocate(200);
-            context.zero(memory, 200);
+            more = context.allocate(200);
+            context.zero(more, 200);
         });
         context.synchronize();
         CHECK(fake.executed == std::vector<std::string>{"fill"});
+        context.release(more);
         context.release(memory);
     }
     CHECK(fake.live_allocations == 0);

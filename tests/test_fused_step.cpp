@@ -1,5 +1,4 @@
 #include "engine/conv_into.h"
-#include "kernels/common/processor.h"
 #include "model/fused_step.h"
 #include "tests/model_cases.h"
 
@@ -138,11 +137,6 @@ TEST_CASE("the fused step computes the same in f32 and bf16 on every device", "[
     for (const bool simulated : {false, true}) {
         const auto device = simulated ? Device::sim({.threads = 2}) : Device::cpu(2);
         for (Precision precision : {Precision::f32, Precision::bf16}) {
-            if (precision == Precision::bf16 && !simulated &&
-                cpu_bf16_support() == Bf16Support::none) {
-                WARN("bf16 is not checked: this processor cannot convolve in it");
-                continue;
-            }
             INFO(device->name() << " in " << to_string(precision));
             const StarGan model = make_model(*device, tiny_config(), precision, 3);
             const auto batch = random_batch(*device, tiny_config(), precision, 0, 3, 20);

@@ -1,6 +1,5 @@
 #include <map>
 
-#include "kernels/common/processor.h"
 #include "tests/model_cases.h"
 
 using namespace sg;
@@ -134,10 +133,6 @@ TEST_CASE("bf16 and f32 forward passes are close to f64", "[model]") {
     };
     const auto exact = outputs(Precision::f64), f32 = outputs(Precision::f32);
     for (size_t i = 0; i < exact.size(); ++i) CHECK(max_error(f32[i], exact[i]) < 1e-5);
-    if (cpu_bf16_support() == Bf16Support::none) {
-        WARN("bf16 is not checked: this processor cannot run it");
-        return;
-    }
     // Eight bits of mantissa, eleven layers: a few percent of the largest value.
     const auto half = outputs(Precision::bf16);
     for (size_t i = 0; i < exact.size(); ++i) {

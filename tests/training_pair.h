@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "engine/ops.h"
-#include "kernels/common/processor.h"
 #include "tests/model_cases.h"
 #include "train/memory_plan.h"
 #include "train/parity_rules.h"
@@ -176,12 +175,7 @@ inline void choose_all(Device& gpu, const ModelConfig& config, Precision precisi
 
 /// Those that the processor can be compared in.
 inline std::vector<Precision> precisions() {
-    std::vector<Precision> all{Precision::f32, Precision::tf32};
-    if (cpu_bf16_support() == Bf16Support::none)
-        WARN("bf16 is not compared: this processor cannot run it");
-    else
-        all.push_back(Precision::bf16);
-    return all;
+    return {Precision::f32, Precision::tf32, Precision::bf16};
 }
 
 }  // namespace sg::testing

@@ -4,15 +4,14 @@
 
 namespace sg::tools {
 
-void add_plan_options(CLI::App& app, PlanOptions& o) {
+CLI::Option* add_plan_options(CLI::App& app, PlanOptions& o) {
     constexpr int most = 1 << 16;
-    const CLI::Option* plan =
-        app.add_flag("--plan", o.wanted, "what training takes of a GPU's memory");
+    CLI::Option* plan = app.add_flag("--plan", o.wanted, "what training takes of a GPU's memory");
     const auto count = [&](const char* name, int& value, const char* help) {
         app.add_option(name, value, help)
             ->check(CLI::Range(1, most))
             ->capture_default_str()
-            ->needs(const_cast<CLI::Option*>(plan));
+            ->needs(plan);
     };
     count("--image-size", o.image_size, "height and width of the images");
     count("--batch-size", o.batch_size, "images per step");
@@ -22,14 +21,25 @@ void add_plan_options(CLI::App& app, PlanOptions& o) {
     count("--g-repeat-num", o.model.g_repeat_num, "G's residual blocks");
     count("--d-repeat-num", o.model.d_repeat_num, "D's strided layers");
     count("--architecture", o.architecture, "compute capability: 80, 86, 89, 90, 100, 120");
+    return plan;
 }
 
-void print_plan(const PlanOptions& options) {
+namespace {
+
+/// The run that the flags describe.
+PlannedRun planned_run(const PlanOptions& options) {
     PlannedRun run{.model = options.model, .batch = options.batch_size};
     run.model.height = run.model.width = options.image_size;
     LabelGroup group{.name = "labels", .kind = LabelKind::multi_label, .names = {}};
     for (int i = 0; i < options.labels; ++i) group.names.push_back(fmt::format("label_{}", i));
     run.model.labels.groups = {group};
+    return run;
+}
+
+}  // namespace
+
+void print_plan(const PlanOptions& options) {
+    PlannedRun run = planned_run(options);
     SimOptions gpu;
     gpu.architecture = options.architecture;
     const DeviceProperties properties = SimContext(gpu).properties();
@@ -40,7 +50,7 @@ void print_plan(const PlanOptions& options) {
         "channels, {6} layers; compute capability {7}.{8}\n\n",
         options.image_size, run.batch, options.labels, m.g_conv_dim, m.g_repeat_num, m.d_conv_dim,
         m.d_repeat_num, options.architecture / 10, options.architecture % 10);
-    fmt::print("{:<17} {:>10} {:>10} {:>10} {:>10} {:>9}\n", "MB", "model", "D step", "G step",
+    fmt::print("{:<17} {:>10} {:>10} {:>10} {:>10} {:>9}\n", "MB", "model", "D alone", "D and G",
                "in all", "block");
     const auto mb = [](size_t bytes) { return double(bytes) / 1e6; };
     for (const Precision precision : {Precision::f32, Precision::tf32, Precision::bf16}) {
@@ -61,7 +71,7 @@ void print_plan(const PlanOptions& options) {
         }
     }
     fmt::print(
-        "\nmodel: parameters, Adam's moments. D step, G step: the most that each has in use "
+        "\nmodel: parameters, Adam's moments. D alone, D and G: the most that such turns use "
         "beside the model.\nblock: what training takes at its start and never adds to; "
         "every tensor has the same place in it in every iteration.\n");
 }

@@ -12,7 +12,8 @@ struct PlanOptions {
     ModelConfig model = {};
     int image_size = 128, labels = 5, batch_size = 16, architecture = 90;
 };
-void add_plan_options(CLI::App& app, PlanOptions& options);
+/// Returns --plan itself.
+CLI::Option* add_plan_options(CLI::App& app, PlanOptions& options);
 
 /// Prints what training takes of a GPU's memory, by precision, with the fused and the reference
 /// step.

@@ -49,9 +49,9 @@ void print_build() {
 
 void print_devices() {
     const auto cpu = sg::Device::cpu();
-    const char* support[] = {"not supported", "emulated in f32", "in hardware"};
     fmt::print("devices    {}\n", sg::tools::device_report(*cpu));
-    fmt::print("           bf16 convolution {}\n", support[int(sg::cpu_bf16_support())]);
+    fmt::print("           bf16 convolution {}\n",
+               sg::cpu_has_amx() ? "by AMX" : "by f32's kernels (no AMX)");
     fmt::print("           {}\n", sg::tools::device_report(*sg::Device::sim()));
     try {
         fmt::print("           {}\n", sg::tools::device_report(*sg::Device::cuda()));
@@ -85,8 +85,9 @@ int run(int argc, char** argv) {
     CLI::App app{
         "Says what this build is and what machine it runs on, what a checkpoint is, or what memory "
         "training will take."};
-    app.add_option("checkpoint", checkpoint, "checkpoint file, or a run folder");
-    sg::tools::add_plan_options(app, plan);
+    const auto* given =
+        app.add_option("checkpoint", checkpoint, "checkpoint file, or a run folder");
+    sg::tools::add_plan_options(app, plan)->excludes(const_cast<CLI::Option*>(given));
     if (const auto code = sg::tools::parse(app, argc, argv)) return *code;
     if (plan.wanted) {
         sg::tools::print_plan(plan);

@@ -6,7 +6,6 @@
 
 #include <fmt/ranges.h>
 
-#include "kernels/common/processor.h"
 #include "model/reference_step.h"
 #include "train/step_log.h"
 
@@ -113,9 +112,6 @@ void require_memory(const TrainingPlan& plan, const PlannedRun& run,
 
 void prepare_device(Device& device, const PlannedRun& run,
                     const std::function<void(const std::string& line)>& say) {
-    if (run.precision == Precision::bf16 && device.is_cpu())
-        require(cpu_bf16_support() != Bf16Support::none, "precision",
-                "this processor ({}) cannot convolve in bf16; use f32", cpu_isa_name());
     const Device::Memory available = device.memory();
     if (available.total == 0) return;
     const TrainingPlan before = plan_training(device.properties(), run);

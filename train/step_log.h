@@ -18,10 +18,10 @@ class StepLog {
     /// Opens a row: a D step on the data set of `group` and what follows on the same batch. The
     /// iteration and the learning rates are known.
     void begin(int64_t iteration, int group, double g_lr, double d_lr);
-    /// Checks and records a step of that row; D's comes first. To be called before apply().
+    /// Checks and records a step of that row; D's comes first. To be called before update().
     void add(const DiscriminatorStep& step, const TrainingBatch& batch);
     void add(const GeneratorStep& step, const TrainingBatch& batch);
-    /// What apply() must heed: not 0, on the device, once a check has failed.
+    /// What update() must heed: not 0, on the device, once a check has failed.
     const int32_t* halted() const { return guard_.halted(); }
     bool full() const { return int64_t(rows_.size()) == log_.rows(); }
 

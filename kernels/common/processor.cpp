@@ -61,9 +61,8 @@ bool cpu_has_amx() {
     return amx;
 }
 
-Bf16Support cpu_bf16_support() {
-    if (has(dnnl::cpu_isa::avx512_core_bf16)) return Bf16Support::native;
-    return has(dnnl::cpu_isa::avx512_core) ? Bf16Support::emulated : Bf16Support::none;
+bool library_convolves_bf16() {
+    return has(dnnl::cpu_isa::avx512_core);
 }
 
 #else
@@ -87,8 +86,8 @@ std::string cpu_isa_name() {
 #endif
 }
 
-Bf16Support cpu_bf16_support() {
-    return Bf16Support::emulated;
+bool library_convolves_bf16() {
+    return false;
 }
 
 #endif

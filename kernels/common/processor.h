@@ -11,9 +11,8 @@ std::string cpu_model_name();
 std::string convolution_library();
 /// The widest vector extension that convolutions will use.
 std::string cpu_isa_name();
-/// Whether bf16 convolution runs in hardware, or at all.
-enum class Bf16Support { none, emulated, native };
-Bf16Support cpu_bf16_support();
+/// Whether oneDNN has kernels for bf16 here. Where it has none, f32's compute it.
+bool library_convolves_bf16();
 /// Whether it multiplies bf16 matrices (AMX), and oneDNN makes use of that: several times f32's
 /// rate, where vectors of bf16 reach half of it.
 bool cpu_has_amx();

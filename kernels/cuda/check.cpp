@@ -42,7 +42,9 @@ std::string advice(cudaError_t status) {
         case cudaErrorLaunchTimeout:
             return restart + "; a GPU that drives a display limits the time of a kernel";
         default:
-            return restart + ", with CUDA_LAUNCH_BLOCKING=1 to have the kernel named for certain";
+            return restart +
+                   ", with CUDA_LAUNCH_BLOCKING=1 and --graph false to have the kernel named "
+                   "for certain";
     }
 }
 

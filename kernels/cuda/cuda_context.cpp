@@ -91,7 +91,13 @@ CudaContext::~CudaContext() {
 }
 
 void CudaContext::run_as_graph(const std::string& key, const std::function<void()>& work) {
-    graphs_->run(key, work, [this] { return last_kernel_; });
+    const char* before = last_kernel_;
+    try {
+        graphs_->run(key, work, [this] { return last_kernel_; });
+    } catch (...) {
+        if (graphs_->failed_recording()) last_kernel_ = before;  // nothing of it was launched
+        throw;
+    }
 }
 
 void CudaContext::synchronize() {

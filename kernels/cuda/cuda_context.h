@@ -19,8 +19,8 @@ class StagingRing;
 ///
 /// Everything here that takes a stream's place in a kernel's sequence returns before it is done,
 /// unless it says otherwise. An error of a kernel is therefore met by a later call: it names the
-/// kernel that was launched last, which may not be the culprit (CUDA_LAUNCH_BLOCKING=1 makes it
-/// so).
+/// kernel that was launched (or recorded) last, which may not be the culprit
+/// (CUDA_LAUNCH_BLOCKING=1 and no graphs make it so).
 class CudaContext {
   public:
     /// Throws Error if the GPU cannot be used, with the reason.
@@ -52,7 +52,7 @@ class CudaContext {
     Memory memory() const;
     /// Device memory, aligned to 256 bytes. Throws Error with what was asked for and what is free.
     void* allocate(size_t bytes);
-    void release(void* memory) noexcept;  ///< waits for the GPU
+    void release(void* memory) noexcept;  ///< waits for the GPU; not while work is recorded
     /// The host's memory may be reused on return: it was copied to pinned memory, from where it
     /// goes on by itself.
     void upload(void* to, const void* from, size_t bytes);

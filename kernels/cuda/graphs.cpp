@@ -26,6 +26,7 @@ cudaGraph_t CudaGraphs::record(const std::function<void()>& work, const char* la
     require(!recording_, "graph", "is being recorded already");
     check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "graph", last_kernel);
     recording_ = true;
+    failed_ = false;
     cudaGraph_t graph = nullptr;
     try {
         work();
@@ -34,6 +35,7 @@ cudaGraph_t CudaGraphs::record(const std::function<void()>& work, const char* la
         if (cudaStreamEndCapture(stream_, &graph) == cudaSuccess && graph) cudaGraphDestroy(graph);
         cudaGetLastError();
         recording_ = false;
+        failed_ = true;
         throw;
     }
     recording_ = false;
@@ -50,10 +52,7 @@ void CudaGraphs::run(const std::string& key, const std::function<void()>& work,
         cudaGetLastError();  // other kernels, or in another order
         cudaGraphExecDestroy(std::exchange(graph, nullptr));
     }
-    if (!graph) {
-        check(cudaGraphInstantiate(&graph, recorded.id, 0), "graph", last_kernel());
-        ++built_;
-    }
+    if (!graph) check(cudaGraphInstantiate(&graph, recorded.id, 0), "graph", last_kernel());
     check(cudaGraphLaunch(graph, stream_), "graph", last_kernel());
 }
 

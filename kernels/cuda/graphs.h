@@ -29,15 +29,14 @@ class CudaGraphs {
              const std::function<const char*()>& last_kernel);
 
     bool recording() const { return recording_; }
-    int64_t built() const { return built_; }  ///< graphs made from nothing so far
+    bool failed_recording() const { return failed_; }  ///< whether work() of the last run threw
 
   private:
     cudaGraph_t record(const std::function<void()>& work, const char* last_kernel);
 
     cudaStream_t stream_;
     std::map<std::string, cudaGraphExec_t> graphs_;
-    bool recording_ = false;
-    int64_t built_ = 0;
+    bool recording_ = false, failed_ = false;
 };
 
 }  // namespace sg

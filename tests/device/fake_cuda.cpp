@@ -191,6 +191,7 @@ cudaError_t cudaMalloc(void** memory, size_t bytes) {
     return cudaSuccess;
 }
 cudaError_t cudaFree(void* memory) {
+    if (forbidden()) return cudaErrorStreamCaptureUnsupported;
     fake->used_memory -= allocations[memory];
     --fake->live_allocations;
     std::free(memory);
