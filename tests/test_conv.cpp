@@ -2,6 +2,7 @@
 
 #include "engine/device.h"
 #include "kernels/common/processor.h"
+#include "kernels/conv/matrix/deep.h"
 #include "tests/conv_cases.h"
 
 using namespace sg;
@@ -54,6 +55,9 @@ std::vector<std::vector<double>> all_passes(const ConvShape& s, int threads,
     return {std::move(grad_w), forward<T>(second, s, o, true), dgrad<T>(third, s, o)};
 }
 
+const ConvShape kDeep{
+    .N = 3, .H = 2, .W = 2, .C = 130, .K = 130, .R = 4, .S = 4, .stride = 2, .pad = 1};
+
 const std::vector<ConvShape> kThreadShapes = {
     {.N = 1, .H = 17, .W = 19, .C = 5, .K = 33, .R = 3, .S = 3, .stride = 1, .pad = 1},
     {.N = 3, .H = 32, .W = 32, .C = 3, .K = 64, .R = 4, .S = 4, .stride = 2, .pad = 1},
@@ -98,10 +102,10 @@ TEST_CASE("convolution by our own loops equals the textbook's", "[conv][matrix]"
     shapes.push_back({.N = 3, .H = 21, .W = 16, .C = 5, .K = 1, .R = 3, .S = 5, .pad = 0});
     shapes.push_back({.N = 1, .H = 70, .W = 64, .C = 3, .K = 40, .R = 7, .S = 7, .pad = 3});
     shapes.push_back({.N = 1, .H = 18, .W = 20, .C = 4, .K = 9, .R = 1, .S = 3, .pad = 4});
-    // Deep (matrix/deep.h): more weights than pixels; several tasks, blocks and remainders.
-    shapes.push_back(
-        {.N = 3, .H = 4, .W = 4, .C = 130, .K = 75, .R = 4, .S = 4, .stride = 2, .pad = 1});
-    shapes.push_back({.N = 70, .H = 2, .W = 3, .C = 67, .K = 70, .R = 3, .S = 2, .pad = 1});
+    // Deep (matrix/deep.h): many weights, few pixels; several tasks, blocks and remainders.
+    shapes.push_back(kDeep);
+    shapes.push_back({.N = 300, .H = 1, .W = 1, .C = 61, .K = 59, .R = 3, .S = 3, .pad = 1});
+    CHECK((is_deep(kDeep) && is_deep(shapes.back())));
     for (const ConvShape& s : shapes) {
         INFO(to_string(s));
         check_shape<float>(context, s, ConvForm::own);

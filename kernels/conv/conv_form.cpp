@@ -1,21 +1,21 @@
 #include "kernels/conv/conv_form.h"
 
 #include "kernels/common/processor.h"
+#include "kernels/conv/matrix/deep.h"
 #include "kernels/conv/matrix/folded.h"
 
 namespace sg {
 
 ConvForm conv_form(ConvPass pass, const ConvShape& s, bool bf16) {
-    const int64_t activations = s.x_size() + s.y_size();
     if (pass == ConvPass::wgrad) {
         // oneDNN 2.6 returns wrong bf16 sums where a strided kernel moves over an image one pixel
         // wide.
         if (bf16 && (!cpu_has_amx() || (s.W == 1 && s.stride > 1))) return ConvForm::own;
-        return s.w_size() > activations || can_fold(s, s.K) ? ConvForm::own : ConvForm::library;
+        return s.w_size() > s.x_size() + s.y_size() || can_fold(s, s.K) ? ConvForm::own
+                                                                        : ConvForm::library;
     }
     // oneDNN would have to lay out, at every update, weights that are used but a few times.
-    constexpr int64_t many_weights = 16;
-    if (s.w_size() > many_weights * activations) return ConvForm::own;
+    if (is_deep(s)) return ConvForm::own;
     if (bf16 && cpu_has_amx()) return ConvForm::library;
     if (can_fold(s, pass == ConvPass::forward ? s.K : s.C)) return ConvForm::own;
     return bf16 ? ConvForm::widened : ConvForm::library;

@@ -2,14 +2,16 @@
 
 #include "kernels/conv/conv.h"
 
-// Convolutions with more weights than pixels, as D's last layers: 33 million weights, 64 pixels.
-// What counts is to read the weights once, from where they lie; laying them out for another form,
-// at every update anew, takes longer than the products.
+// Convolutions with many weights for few pixels, as D's last layer: 33 million weights, 4 pixels an
+// image. What counts is to read the weights once, from where they lie; laying them out for another
+// form, at every update anew, takes longer than the products.
 
 namespace sg {
 
+/// By image, so that what becomes of one does not depend on the others of its batch.
 inline bool is_deep(const ConvShape& s) {
-    return s.w_size() > s.x_size() + s.y_size();
+    constexpr int64_t many = 256;
+    return s.w_size() > many * ((s.x_size() + s.y_size()) / s.N);
 }
 
 /// Of the epilogue, bias and slope.
