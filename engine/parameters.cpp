@@ -56,7 +56,7 @@ Tensor Parameters::operand(size_t i) const {
         rounded.copy_from(cast(values_, rounded_.dtype()));
         rounded_version_ = now;
     }
-    return part(rounded_, i);
+    return part(rounded_, i).set_name(entries_[i].name);  // for errors, as the entry's
 }
 
 Tensor Parameters::first_moment(size_t i) const {

@@ -76,6 +76,13 @@ TEST_CASE("what cannot be recorded is refused, and nothing of it runs", "[cuda_g
                 context.run_as_graph("a", [&] { launch_fake(context, first_kernel, "first"); });
             },
             {"first", "cudaErrorInvalidConfiguration"});
+        fake.refuse_graph = cudaErrorInvalidValue;
+        expect_error(
+            [&] {
+                context.run_as_graph("a", [&] { launch_fake(context, first_kernel, "first"); });
+            },
+            {"graph", "cannot be recorded or launched", "--graph false"});
+        fake.refuse_graph = cudaSuccess;
         // Memory is another matter: it is no part of the record.
         void* more = nullptr;
         context.run_as_graph("a", [&] {

@@ -8,6 +8,18 @@ using cuda::check;
 
 namespace {
 
+/// As cuda::check; who cannot have a graph can do without.
+void check_graph(cudaError_t status, const char* last_kernel) {
+    if (status == cudaSuccess || cuda::is_sticky(status))
+        return check(status, "graph", last_kernel);
+    cudaGetLastError();
+    throw Error(
+        "graph",
+        fmt::format("the iteration's kernels cannot be recorded or launched as a CUDA graph: {}",
+                    cuda::text_of(status)),
+        "sg_train --graph false and sg_bench step --no-graph launch them one by one");
+}
+
 /// Destroyed with the object.
 struct Graph {
     cudaGraph_t id = nullptr;
@@ -24,7 +36,7 @@ CudaGraphs::~CudaGraphs() {
 
 cudaGraph_t CudaGraphs::record(const std::function<void()>& work, const char* last_kernel) {
     require(!recording_, "graph", "is being recorded already");
-    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "graph", last_kernel);
+    check_graph(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), last_kernel);
     recording_ = true;
     failed_ = false;
     cudaGraph_t graph = nullptr;
@@ -39,7 +51,7 @@ cudaGraph_t CudaGraphs::record(const std::function<void()>& work, const char* la
         throw;
     }
     recording_ = false;
-    check(cudaStreamEndCapture(stream_, &graph), "graph", last_kernel);
+    check_graph(cudaStreamEndCapture(stream_, &graph), last_kernel);
     return graph;
 }
 
@@ -52,8 +64,8 @@ void CudaGraphs::run(const std::string& key, const std::function<void()>& work,
         cudaGetLastError();  // other kernels, or in another order
         cudaGraphExecDestroy(std::exchange(graph, nullptr));
     }
-    if (!graph) check(cudaGraphInstantiate(&graph, recorded.id, 0), "graph", last_kernel());
-    check(cudaGraphLaunch(graph, stream_), "graph", last_kernel());
+    if (!graph) check_graph(cudaGraphInstantiate(&graph, recorded.id, 0), last_kernel());
+    check_graph(cudaGraphLaunch(graph, stream_), last_kernel());
 }
 
 }  // namespace sg

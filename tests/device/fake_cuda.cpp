@@ -250,6 +250,7 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
     return sticky;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+    if (fake->refuse_graph != cudaSuccess) return fake->refuse_graph;
     ++fake->live_graphs;
     *exec = new CUgraphExec_st{*graph};
     return sticky;

@@ -23,6 +23,7 @@ struct FakeCuda {
     cudaError_t kernel_error = cudaErrorIllegalAddress;
     /// What the next launch answers, once; cudaSuccess: nothing special.
     cudaError_t refuse_launch = cudaSuccess;
+    cudaError_t refuse_graph = cudaSuccess;  ///< what making a graph of recorded work answers
 
     // what happened
     std::vector<std::string> executed = {};  ///< kernels, copies and fills in their order
