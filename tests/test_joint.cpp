@@ -169,9 +169,10 @@ double share_of_change(const std::vector<float>& before, const std::vector<float
 
 TEST_CASE("the right mask applies more of an expression to faces of the other data set",
           "[joint]") {
-    // The paper's test of the mask vector (section 5.6), against true renderings. Training is chaotic:
-    // another build is another run. Eight seeds at 200 iterations gave 61 to 102 % of the change with
-    // the right mask and 25 to 53 % with the wrong one, 24 to 62 points apart. Later both shrink.
+    // The paper's test of the mask vector (section 5.6), against true renderings. Training is
+    // chaotic: another build is another run. Eight seeds at 200 iterations gave 61 to 102 % of the
+    // change with the right mask and 25 to 53 % with the wrong one, 24 to 62 points apart. Later
+    // both shrink.
     const TempDir folder;
     const auto device = Device::cpu(2);
     TrainConfig config = tiny_joint("all");
