@@ -27,7 +27,8 @@ std::span<const LadderVersion> versions(const std::string& kernel, bool cpu) {
         {1, "loops", "the formula, rows over threads"},
         {2, "matrix", "rows of pixels gathered, times panels of weights, sums in registers"},
         {3, "library", "oneDNN's kernels for this processor, where the build has it"},
-        {4, "engine", "whichever of these is the faster for the shape"}};
+        {4, "winograd", "3x3 of stride 1 with a quarter of the products; others as in matrix"},
+        {5, "engine", "whichever of these is the faster for the shape"}};
     if (cpu) return cpu_ladder;
     return conv_ladder(pass_of(kernel));
 }
@@ -97,8 +98,8 @@ class ConvCase : public KernelCase {
   private:
     /// Of the CPU's ladder; devices' production kernels take what was chosen.
     static ConvForm form(int version) {
-        if (!cpu || version == 4) return ConvForm::automatic;
-        return version == 2 ? ConvForm::own : ConvForm::library;
+        if (!cpu || version == 5) return ConvForm::automatic;
+        return version == 2 ? ConvForm::own : version == 3 ? ConvForm::library : ConvForm::winograd;
     }
     std::vector<W> weights() const {
         const auto rounded = uniform_values<T>(shape_.w_size(), 3, -1, 1);

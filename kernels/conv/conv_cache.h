@@ -33,16 +33,20 @@ class ConvCache {
         return kept(rounded_[version ? w : nullptr], version, round);
     }
 
+    /// As matrix/ multiplies them, tap by tap or folded (matrix/folded.h), or at winograd/'s
+    /// points.
+    enum class Layout { taps, folded, winograd };
     /// Whose weights are laid out for what.
     struct PanelKey {
         ConvPass pass;
         ConvShape shape;
         bool bf16;
-        bool folded;  ///< kernels/conv/matrix/folded.h
+        Layout layout;
         const float* w;
     };
-    /// What lay_out(memory) makes of w for the matrix form of a pass. Laid out again when `version`
-    /// differs from the one remembered for the key, always if it is 0. Valid until the next call.
+    /// What lay_out(memory) makes of w for one of the project's own forms of a pass. Laid out again
+    /// when `version` differs from the one remembered for the key, always if it is 0. Valid until
+    /// the next call.
     template <class LayOut>
     const float* panels(const PanelKey& key, uint64_t version, const LayOut& lay_out) {
         return kept(panels_[ordered(key, version != 0)], version, lay_out);
@@ -52,8 +56,8 @@ class ConvCache {
     OnednnCache& onednn();
 
   private:
-    using OrderedKey = std::tuple<const float*, int, bool, bool, int64_t, int64_t, int64_t, int64_t,
-                                  int64_t, int64_t, int64_t, int64_t>;
+    using OrderedKey = std::tuple<const float*, int, bool, Layout, int64_t, int64_t, int64_t,
+                                  int64_t, int64_t, int64_t, int64_t, int64_t>;
     struct Panels {
         uint64_t version = 0;
         std::vector<float> memory;
@@ -70,7 +74,7 @@ class ConvCache {
         return {has_version ? key.w : nullptr,
                 int(key.pass),
                 key.bf16,
-                key.folded,
+                key.layout,
                 s.K,
                 s.C,
                 s.R,

@@ -8,6 +8,7 @@
 #include "kernels/conv/conv_direct.h"
 #include "kernels/conv/matrix/conv_matrix.h"
 #include "kernels/conv/onednn/conv_onednn.h"
+#include "kernels/conv/winograd/winograd.h"
 
 namespace sg {
 
@@ -21,8 +22,16 @@ CpuContext& CpuContext::operator=(CpuContext&&) noexcept = default;
 namespace {
 
 ConvForm form_for(ConvPass pass, const ConvShape& shape, bool bf16, ConvForm asked) {
-    if (!has_onednn) return ConvForm::own;
-    return asked == ConvForm::automatic ? conv_form(pass, shape, bf16) : asked;
+    const ConvForm form = asked == ConvForm::automatic ? conv_form(pass, shape, bf16) : asked;
+    if (form == ConvForm::winograd) return can_winograd(shape) ? form : ConvForm::own;
+    return has_onednn ? form : ConvForm::own;
+}
+
+/// Whether it is Winograd's form: the one that does all of the epilogue itself.
+template <class T, class Out, template <class, class, class> class Args>
+bool by_winograd(ConvPass pass, const Args<T, Out, acc_t<T>>& args) {
+    return !std::is_same_v<T, double> &&
+           form_for(pass, args.shape, std::is_same_v<T, bf16>, args.form) == ConvForm::winograd;
 }
 
 template <class T, class Out>
@@ -115,7 +124,9 @@ template <class T, class Out>
 void conv_forward(CpuContext& context, const ConvForwardArgs<T, Out>& args) {
     check_conv_forward(args);
     const ConvShape& s = args.shape;
-    if (plain_epilogue(args.epilogue)) {
+    if (by_winograd(ConvPass::forward, args)) {
+        if constexpr (!std::is_same_v<T, double>) winograd_conv_forward(context, args);
+    } else if (plain_epilogue(args.epilogue)) {
         plain_forward(context, args);
     } else {
         with_epilogue(context, s.y_size(), s.K, args.epilogue, args.y, [&](acc_t<T>* sums) {
@@ -139,6 +150,8 @@ template <class T, class Out>
 void conv_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
     check_conv_shape("conv_dgrad", args.shape);
     const ConvShape& s = args.shape;
+    if constexpr (!std::is_same_v<T, double>)
+        if (by_winograd(ConvPass::dgrad, args)) return winograd_conv_dgrad(context, args);
     if (!args.epilogue.more() && !args.epilogue.bias) {
         plain_dgrad(context, args);
         return;
@@ -161,6 +174,7 @@ void conv_wgrad(CpuContext& context, const ConvWgradArgs<T>& args) {
     } else {
         const ConvForm form =
             form_for(ConvPass::wgrad, args.shape, std::is_same_v<T, bf16>, args.form);
+        if (form == ConvForm::winograd) return winograd_conv_wgrad(context, args);
         if constexpr (has_onednn)
             if (form == ConvForm::library) return onednn_conv_wgrad(context, args);
         matrix_conv_wgrad(context, args);

@@ -148,7 +148,8 @@ void fold(CpuContext& context, ConvPass pass, const ConvShape& s, const Gather& 
           const Weights& weights, uint64_t version, const Target<Out>& target) {
     const Gather folded = folded_gather(g, s);
     const float* panels = context.conv_cache().panels(
-        {pass, s, sizeof(T) == 2, true, weights.w}, version, [&](std::vector<float>& memory) {
+        {pass, s, sizeof(T) == 2, ConvCache::Layout::folded, weights.w}, version,
+        [&](std::vector<float>& memory) {
             memory.resize(size_t(folded.depth() * panel_width(s.S * target.columns)));
             lay_out_folded<T>(folded, s.S, target.columns, weights, memory.data());
         });
@@ -175,12 +176,12 @@ void matrix_conv_forward(CpuContext& context, const ConvForwardArgs<T, Out>& arg
         args.y, s.P(), s.Q(), s.K, 0, 0, 1, args.epilogue.bias, args.epilogue.slope};
     if (can_fold(s, s.K))
         return fold(context, ConvPass::forward, s, g, args.x, weights, args.weight_version, target);
-    const float* panels =
-        context.conv_cache().panels({ConvPass::forward, s, sizeof(T) == 2, false, args.w},
-                                    args.weight_version, [&](std::vector<float>& memory) {
-                                        memory.resize(panel_floats(g, s.K));
-                                        lay_out<T>(context, g, s.K, weights, memory.data());
-                                    });
+    const float* panels = context.conv_cache().panels(
+        {ConvPass::forward, s, sizeof(T) == 2, ConvCache::Layout::taps, args.w},
+        args.weight_version, [&](std::vector<float>& memory) {
+            memory.resize(panel_floats(g, s.K));
+            lay_out<T>(context, g, s.K, weights, memory.data());
+        });
     multiply(context, g, args.x, panels, target);
 }
 
@@ -194,17 +195,15 @@ void matrix_conv_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
     if (can_fold(s, s.C))
         return fold(context, ConvPass::dgrad, s, gathers[0], args.grad_y, weights,
                     args.weight_version, target);
-    const float* panels =
-        context.conv_cache().panels({ConvPass::dgrad, s, sizeof(T) == 2, false, args.w},
-                                    args.weight_version, [&](std::vector<float>& memory) {
-                                        size_t floats = 0;
-                                        for (const Gather& g : gathers)
-                                            floats += panel_floats(g, s.C);
-                                        memory.resize(floats);
-                                        float* end = memory.data();
-                                        for (const Gather& g : gathers)
-                                            end = lay_out<T>(context, g, s.C, weights, end);
-                                    });
+    const float* panels = context.conv_cache().panels(
+        {ConvPass::dgrad, s, sizeof(T) == 2, ConvCache::Layout::taps, args.w}, args.weight_version,
+        [&](std::vector<float>& memory) {
+            size_t floats = 0;
+            for (const Gather& g : gathers) floats += panel_floats(g, s.C);
+            memory.resize(floats);
+            float* end = memory.data();
+            for (const Gather& g : gathers) end = lay_out<T>(context, g, s.C, weights, end);
+        });
     for (size_t i = 0; i < gathers.size(); ++i) {
         Target<Out> part = target;
         const int64_t across = std::min(s.stride, s.W);
