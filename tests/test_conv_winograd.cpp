@@ -23,34 +23,46 @@ const std::vector<ConvShape> kShapes = {
     {.N = 2, .H = 9, .W = 8, .C = 2 * V, .K = 2 * V, .R = 3, .S = 3, .pad = 2},
     {.N = 2, .H = 7, .W = 13, .C = V, .K = V, .R = 3, .S = 3, .pad = 3},
     {.N = 2, .H = 14, .W = 19, .C = 4 * V, .K = V, .R = 3, .S = 3, .pad = 0},
-    {.N = 17, .H = 13, .W = 16, .C = V, .K = 2 * V, .R = 3, .S = 3, .pad = 1}};
+    {.N = 17, .H = 13, .W = 16, .C = V, .K = 2 * V, .R = 3, .S = 3, .pad = 1},
+    // The same of 4x4 kernels of stride 2; odd images end with a phase short.
+    {.N = 1, .H = 4, .W = 4, .C = V, .K = V, .R = 4, .S = 4, .stride = 2, .pad = 0},
+    {.N = 2, .H = 2, .W = 6, .C = V, .K = 2 * V, .R = 4, .S = 4, .stride = 2, .pad = 1},
+    {.N = 3, .H = 9, .W = 17, .C = 2 * V, .K = V, .R = 4, .S = 4, .stride = 2, .pad = 1},
+    {.N = 1, .H = 1, .W = 8, .C = V, .K = V, .R = 4, .S = 4, .stride = 2, .pad = 2},
+    {.N = 2, .H = 11, .W = 10, .C = 3 * V, .K = 3 * V, .R = 4, .S = 4, .stride = 2, .pad = 2},
+    {.N = 2, .H = 8, .W = 7, .C = V, .K = V, .R = 4, .S = 4, .stride = 2, .pad = 4},
+    {.N = 2, .H = 13, .W = 30, .C = V, .K = 4 * V, .R = 4, .S = 4, .stride = 2, .pad = 0},
+    {.N = 17, .H = 26, .W = 32, .C = V, .K = V, .R = 4, .S = 4, .stride = 2, .pad = 1}};
 
-/// Bias, slope, mask and residual of `channels` channels and `count` results, and what they make of
-/// exact sums.
+/// The chosen parts of an epilogue (bits: bias, slope, mask, residual) for `count` results of
+/// `channels` channels, and what they make of exact sums.
 template <class T>
 struct Epilogue {
+    int parts;
     std::vector<float> bias;
     std::vector<T> mask, residual;
 
-    Epilogue(int64_t channels, int64_t count)
-        : bias(to<float>(uniform(channels, 31))),
+    Epilogue(int chosen, int64_t channels, int64_t count)
+        : parts(chosen),
+          bias(to<float>(uniform(channels, 31))),
           mask(to<T>(uniform(count, 32))),
           residual(to<T>(uniform(count, 33))) {}
 
     ConvEpilogue<T> args() const {
-        return {.bias = bias.data(),
-                .slope = 0.125f,
-                .mask = mask.data(),
-                .mask_slope = 0.25f,
-                .residual = residual.data()};
+        ConvEpilogue<T> e;
+        if (parts & 1) e.bias = bias.data();
+        if (parts & 2) e.slope = 0.125f;
+        if (parts & 4) e.mask = mask.data(), e.mask_slope = 0.25f;
+        if (parts & 8) e.residual = residual.data();
+        return e;
     }
     Sums of(Sums sums) const {
         for (size_t i = 0; i < sums.value.size(); ++i) {
             double& v = sums.value[i];
-            v += bias[i % bias.size()];
-            v *= v > 0 ? 1 : 0.125;
-            v *= float(mask[i]) > 0 ? 1 : 0.25;
-            v += float(residual[i]);
+            if (parts & 1) v += bias[i % bias.size()];
+            if (parts & 2) v *= v > 0 ? 1 : 0.125;
+            if (parts & 4) v *= float(mask[i]) > 0 ? 1 : 0.25;
+            if (parts & 8) v += float(residual[i]);
         }
         return as_winograd_sums(sums);
     }
@@ -59,24 +71,25 @@ struct Epilogue {
 template <class T, class Out>
 void check(CpuContext& context, const ConvShape& s, const Operands<T>& o,
            const ConvReference& exact) {
-    CHECK(excess<float, Out>(forward<Out>(context, s, o, false), as_winograd_sums(exact.y)) <= 1);
-    CHECK(excess<float, Out>(dgrad<Out>(context, s, o), as_winograd_sums(exact.grad_x)) <= 1);
-    const Epilogue<T> on_y(s.K, s.y_size()), on_x(s.C, s.x_size());
-    Output<Out> y(s.y_size()), grad_x(s.x_size());
-    conv_forward(context, ConvForwardArgs<T, Out>{.shape = s,
-                                                  .x = o.x.data(),
+    for (const int parts : {0, 1, 2, 4, 8, 15}) {
+        INFO("parts of the epilogue " << parts);
+        const Epilogue<T> on_y(parts, s.K, s.y_size()), on_x(parts, s.C, s.x_size());
+        Output<Out> y(s.y_size()), grad_x(s.x_size());
+        conv_forward(context, ConvForwardArgs<T, Out>{.shape = s,
+                                                      .x = o.x.data(),
+                                                      .w = o.w.data(),
+                                                      .epilogue = on_y.args(),
+                                                      .y = y,
+                                                      .form = ConvForm::winograd});
+        conv_dgrad(context, ConvDgradArgs<T, Out>{.shape = s,
+                                                  .grad_y = o.grad_y.data(),
                                                   .w = o.w.data(),
-                                                  .epilogue = on_y.args(),
-                                                  .y = y,
+                                                  .epilogue = on_x.args(),
+                                                  .grad_x = grad_x,
                                                   .form = ConvForm::winograd});
-    conv_dgrad(context, ConvDgradArgs<T, Out>{.shape = s,
-                                              .grad_y = o.grad_y.data(),
-                                              .w = o.w.data(),
-                                              .epilogue = on_x.args(),
-                                              .grad_x = grad_x,
-                                              .form = ConvForm::winograd});
-    CHECK(excess<float, Out>(y.get(), on_y.of(exact.y)) <= 1);
-    CHECK(excess<float, Out>(grad_x.get(), on_x.of(exact.grad_x)) <= 1);
+        CHECK(excess<float, Out>(y.get(), on_y.of(exact.y)) <= 1);
+        CHECK(excess<float, Out>(grad_x.get(), on_x.of(exact.grad_x)) <= 1);
+    }
 }
 
 template <class T>
@@ -115,11 +128,11 @@ void check_equal(const std::vector<double>& computed, const std::vector<double>&
     }
 }
 
-}  // namespace
-
-TEST_CASE("Winograd's transforms are evaluation and interpolation at six points", "[winograd]") {
-    using namespace winograd;
-    const double p[points - 1] = {0, a, -a, b, -b};
+/// The matrices of the formula (transform.h), for F's taps and `finite` points.
+template <class F>
+void check_transforms(const std::vector<double>& finite) {
+    constexpr int points = F::points, taps = F::taps, outputs = F::outputs;
+    REQUIRE(int(finite.size()) == points - 1);
     std::vector<double> At(outputs * points), G(points * taps), Bt(points * points);
     // The coefficients of the product of (x - p_l) over all l but `skipped`, from x^0 on.
     const auto product = [&](int skipped) {
@@ -127,15 +140,17 @@ TEST_CASE("Winograd's transforms are evaluation and interpolation at six points"
         for (int l = 0; l < points - 1; ++l) {
             if (l == skipped) continue;
             c.push_back(0);
-            for (size_t i = c.size(); i-- > 0;) c[i] = (i > 0 ? c[i - 1] : 0) - p[l] * c[i];
+            for (size_t i = c.size(); i-- > 0;)
+                c[i] = (i > 0 ? c[i - 1] : 0) - finite[size_t(l)] * c[i];
         }
         return c;
     };
     for (int j = 0; j < points - 1; ++j) {
+        const double p = finite[size_t(j)];
         double n = 1;
-        for (int l = 0; l < points - 1; ++l) n *= l == j ? 1 : p[j] - p[l];
-        for (int i = 0; i < outputs; ++i) At[size_t(i * points + j)] = std::pow(p[j], i);
-        for (int k = 0; k < taps; ++k) G[size_t(j * taps + k)] = std::pow(p[j], k) / n;
+        for (int l = 0; l < points - 1; ++l) n *= l == j ? 1 : p - finite[size_t(l)];
+        for (int i = 0; i < outputs; ++i) At[size_t(i * points + j)] = std::pow(p, i);
+        for (int k = 0; k < taps; ++k) G[size_t(j * taps + k)] = std::pow(p, k) / n;
         const auto c = product(j);
         std::copy(c.begin(), c.end(), Bt.begin() + j * points);
     }
@@ -149,11 +164,11 @@ TEST_CASE("Winograd's transforms are evaluation and interpolation at six points"
         for (size_t i = 0; i < m.size(); ++i) t[i % columns * rows + i / columns] = m[i];
         return t;
     };
-    check_equal(matrix_of<PixelsToPoints>(), Bt);
-    check_equal(matrix_of<WeightsToPoints>(), G);
-    check_equal(matrix_of<PointsToOutputs>(), At);
-    check_equal(matrix_of<OutputsToPoints>(), transposed(At, outputs));
-    check_equal(matrix_of<PointsToWeights>(), transposed(G, points));
+    check_equal(matrix_of<typename F::PixelsToPoints>(), Bt);
+    check_equal(matrix_of<typename F::WeightsToPoints>(), G);
+    check_equal(matrix_of<typename F::PointsToOutputs>(), At);
+    check_equal(matrix_of<typename F::OutputsToPoints>(), transposed(At, outputs));
+    check_equal(matrix_of<typename F::PointsToWeights>(), transposed(G, points));
 
     // Together they convolve: y_i = sum over k of d_{i+k} g_k.
     for (int i = 0; i < outputs; ++i)
@@ -165,6 +180,14 @@ TEST_CASE("Winograd's transforms are evaluation and interpolation at six points"
                            Bt[size_t(j * points + m)];
                 CHECK(sum == Approx(m == i + k ? 1 : 0).margin(1e-12));
             }
+}
+
+}  // namespace
+
+TEST_CASE("Winograd's transforms are evaluation and interpolation", "[winograd]") {
+    using winograd::ThreeTaps, winograd::TwoTaps;
+    check_transforms<ThreeTaps>({0, ThreeTaps::a, -ThreeTaps::a, ThreeTaps::b, -ThreeTaps::b});
+    check_transforms<TwoTaps>({TwoTaps::a, -TwoTaps::a, TwoTaps::b, -TwoTaps::b});
 }
 
 TEST_CASE("Winograd's form equals the textbook loops, with any epilogue", "[winograd][conv]") {
@@ -195,21 +218,28 @@ TEST_CASE("Winograd's form gives the same bits on any number of threads", "[wino
 }
 
 TEST_CASE("an image's result by Winograd's form does not depend on its batch", "[winograd][conv]") {
-    const ConvShape batch{.N = 7, .H = 9, .W = 14, .C = 2 * V, .K = V, .R = 3, .S = 3, .pad = 1};
-    ConvShape alone = batch;
-    alone.N = 1;
-    CpuContext context(2);
-    Operands<float> o(batch), last(batch);
-    o.form = last.form = ConvForm::winograd;
-    last.x.assign(o.x.end() - alone.x_size(), o.x.end());
-    last.grad_y.assign(o.grad_y.end() - alone.y_size(), o.grad_y.end());
-    const auto tail = [](const std::vector<double>& all, int64_t count) {
-        return std::vector<double>(all.end() - count, all.end());
-    };
-    CHECK(tail(forward<float>(context, batch, o, true), alone.y_size()) ==
-          forward<float>(context, alone, last, true));
-    CHECK(tail(dgrad<float>(context, batch, o), alone.x_size()) ==
-          dgrad<float>(context, alone, last));
+    // The last images are in another chunk of tiles, or in the same.
+    const std::vector<ConvShape> batches = {
+        {.N = 17, .H = 16, .W = 16, .C = 256, .K = 256, .R = 3, .S = 3, .pad = 1},
+        {.N = 30, .H = 16, .W = 16, .C = 128, .K = 256, .R = 4, .S = 4, .stride = 2, .pad = 1},
+        {.N = 7, .H = 9, .W = 14, .C = 2 * V, .K = V, .R = 3, .S = 3, .pad = 1}};
+    for (const ConvShape& batch : batches) {
+        INFO(to_string(batch));
+        ConvShape alone = batch;
+        alone.N = 1;
+        CpuContext context(2);
+        Operands<float> o(batch), last(batch);
+        o.form = last.form = ConvForm::winograd;
+        last.x.assign(o.x.end() - alone.x_size(), o.x.end());
+        last.grad_y.assign(o.grad_y.end() - alone.y_size(), o.grad_y.end());
+        const auto tail = [](const std::vector<double>& all, int64_t count) {
+            return std::vector<double>(all.end() - count, all.end());
+        };
+        CHECK((tail(forward<float>(context, batch, o, true), alone.y_size()) ==
+               forward<float>(context, alone, last, true)));
+        CHECK((tail(dgrad<float>(context, batch, o), alone.x_size()) ==
+               dgrad<float>(context, alone, last)));
+    }
 }
 
 TEST_CASE("Winograd's mask or residual may be the result itself", "[winograd][conv]") {

@@ -9,17 +9,18 @@ namespace sg {
 
 namespace {
 
-/// Where a quarter of the products outweighs the transforms. By image (is_deep).
-bool by_winograd(const ConvShape& s) {
-    constexpr int64_t enough_channels = 32, enough_pixels = 64;
-    return can_winograd(s) && std::min(s.C, s.K) >= enough_channels &&
-           std::min(s.H * s.W, s.P() * s.Q()) >= enough_pixels;
+/// Where fewer products outweigh the transforms, whose share falls with channels, and the making of
+/// weights at the points, whose share falls with the pixels of an image. By image, as is_deep is.
+bool by_winograd(ConvPass pass, const ConvShape& s) {
+    const bool strided = s.stride > 1, wgrad = pass == ConvPass::wgrad;
+    const int64_t channels = strided && !wgrad ? 64 : 32, pixels = wgrad ? 16 : 64;
+    return can_winograd(s) && std::min(s.C, s.K) >= channels && s.P() * s.Q() >= pixels;
 }
 
 }  // namespace
 
 ConvForm conv_form(ConvPass pass, const ConvShape& s, bool bf16) {
-    if (by_winograd(s) && !(bf16 && cpu_has_amx())) return ConvForm::winograd;
+    if (by_winograd(pass, s) && !(bf16 && cpu_has_amx())) return ConvForm::winograd;
     if (pass == ConvPass::wgrad) {
         // oneDNN 2.6 returns wrong bf16 sums where a strided kernel moves over an image one pixel
         // wide.

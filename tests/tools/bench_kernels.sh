@@ -39,7 +39,7 @@ done
 expect_failure 1 "the wgmma version needs bf16, a GPU" -- \
     "$BIN/sg_bench" kernels --kernel conv_forward --version 7 --precision bf16 --shape 1x4x4x64
 for kernel in conv_forward conv_dgrad conv_wgrad; do
-    rows 4 --kernel $kernel --device cpu --filters 3 --pad 0
+    rows 5 --kernel $kernel --device cpu --filters 3 --pad 0
 done
 for device in cpu sim; do
     shape=1x5x7x9 rows 1 --kernel gradient_penalty --device $device
