@@ -1,6 +1,7 @@
 #include "model/generator_pass.h"
 
 #include "engine/conv_into.h"
+#include "engine/label_bias.h"
 
 namespace sg {
 
@@ -49,9 +50,10 @@ Tensor input_gradient(const GeneratorLayer& layer, const Tensor& w, const Tensor
     return out;
 }
 
-/// The gradient by the layer's weight.
-Tensor weight_gradient(const GeneratorLayer& layer, const Tensor& x, const Tensor& u) {
-    const Tensor out = Tensor::empty(u.device(), layer.weight.shape(), layer.weight.dtype());
+/// The gradient by the layer's weight, of w's shape.
+Tensor weight_gradient(const GeneratorLayer& layer, const Tensor& w, const Tensor& x,
+                       const Tensor& u) {
+    const Tensor out = Tensor::empty(u.device(), w.shape(), layer.weight.dtype());
     if (layer.kind == Kind::transposed)  // the convolution that it is the transpose of has u for x
         conv2d_wgrad_into(out, u, x, layer.options);
     else
@@ -63,26 +65,41 @@ void accumulate(Tensor& sum, const Tensor& term) {
     sum = sum ? add(sum, term) : term;
 }
 
-/// G's first map: the image and the labels as planes.
-Tensor first_map(const Tensor& x, const Tensor& labels, DType compute) {
-    return label_concat(cast(x, compute), labels);
+/// What layer l's convolution multiplies with; the first one's weights for x's channels alone,
+/// because the labels need no planes (engine/label_bias.h).
+Tensor weight_for(const Generator& G, size_t l, const Tensor& x) {
+    const Tensor w = G.parameters().operand(3 * l);
+    return l == 0 ? label_concat_backward(w, x.dim(3)) : w;
 }
 
-std::vector<Tensor> weights_for(const Generator& G) {
-    std::vector<Tensor> weights;
-    for (size_t l = 0; l < G.layers().size(); ++l) weights.push_back(G.parameters().operand(3 * l));
-    return weights;
+/// What layer l's normalisation is given; the first one up to a constant per image and channel,
+/// which it removes.
+Tensor sums_of(const GeneratorLayer& layer, size_t l, const Tensor& w, const Tensor& map,
+               const Tensor& labels) {
+    const Tensor sums = convolve(layer, w, map);
+    if (l == 0) add_labels(sums, labels, layer.weight);
+    return sums;
+}
+
+/// The gradient by the first layer's whole weight; x is the image.
+Tensor first_weight_gradient(const GeneratorLayer& layer, const Tensor& w, const Tensor& x,
+                             const Tensor& labels, const Tensor& u) {
+    const Tensor by_image = weight_gradient(layer, w, x, u);
+    const Tensor out = label_concat(
+        by_image, Tensor::zeros(u.device(), {w.dim(0), labels.dim(1)}, by_image.dtype()));
+    write_label_gradients(out, u, labels);
+    return out;
 }
 
 }  // namespace
 
 Tensor generate(const Generator& G, const Tensor& x, const Tensor& labels) {
     const GradMode off(false);
-    Tensor map = first_map(x, labels, G.compute()), skip;
+    Tensor map = cast(x, G.compute()), skip;
     for (size_t l = 0; l < G.layers().size(); ++l) {
         const GeneratorLayer& layer = G.layers()[l];
         if (layer.opens_block) skip = map;
-        map = convolve(layer, G.parameters().operand(3 * l), map);
+        map = sums_of(layer, l, weight_for(G, l, x), map, labels);
         if (layer.is_head()) break;
         const Tensor residual = layer.closes_block ? std::exchange(skip, {}) : Tensor();
         instance_norm_into(map, map, layer.gamma, layer.beta,
@@ -96,10 +113,10 @@ GeneratorPass::GeneratorPass(const Generator& G, const Tensor& x, const Tensor& 
       compute_(G.compute()),
       x_(x.detach()),
       labels_(labels),
-      weights_(weights_for(G)),
       kept_(layers_.size()) {
     const GradMode off(false);
-    Tensor map = first_map(x_, labels_, compute_), skip;
+    for (size_t l = 0; l < layers_.size(); ++l) weights_.push_back(weight_for(G, l, x_));
+    Tensor map = cast(x_, compute_), skip;
     int blocks = 0;
     for (size_t l = 0; l < layers_.size(); ++l) {
         const GeneratorLayer& layer = layers_[l];
@@ -108,7 +125,7 @@ GeneratorPass::GeneratorPass(const Generator& G, const Tensor& x, const Tensor& 
         // Every other block's result; the one after it is this one and a normalised map.
         const bool leaves_block = l > 0 && layers_[l - 1].closes_block;
         if (leaves_block && ++blocks % 2 == 1) kept.input = map;
-        const Tensor sums = convolve(layer, weights_[l], map);
+        const Tensor sums = sums_of(layer, l, weights_[l], map, labels_);
         if (layer.is_head()) {
             output_ = tanh(sums);
             return;
@@ -148,14 +165,13 @@ Tensor GeneratorPass::backward(const Tensor& grad_y, std::vector<Tensor>& grads,
         from.sums = kept_[l].input = {};
         accumulate(grads[3 * l - 2], by.gamma);
         accumulate(grads[3 * l - 1], by.beta);
-        accumulate(grads[3 * l], weight_gradient(layer, map, u));
+        accumulate(grads[3 * l], weight_gradient(layer, weights_[l], map, u));
         u = by_sums;
     }
-    accumulate(grads[0], weight_gradient(layers_[0], first_map(x_, labels_, compute_), u));
+    accumulate(grads[0],
+               first_weight_gradient(layers_[0], weights_[0], cast(x_, compute_), labels_, u));
     Tensor result;
-    if (by_x == InputGradient::yes)  // by the image's channels alone, not by the labels' planes
-        result = input_gradient(layers_[0], label_concat_backward(weights_[0], x_.dim(3)), u,
-                                x_.shape());
+    if (by_x == InputGradient::yes) result = input_gradient(layers_[0], weights_[0], u, x_.shape());
     weights_.clear();
     return result;
 }

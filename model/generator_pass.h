@@ -32,7 +32,7 @@ class GeneratorPass {
     const std::vector<GeneratorLayer>& layers_;
     DType compute_;
     Tensor x_, labels_, output_;
-    std::vector<Tensor> weights_;
+    std::vector<Tensor> weights_;  ///< the first layer's for the image alone
     std::vector<Kept> kept_;
 };
 
