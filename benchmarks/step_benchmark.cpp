@@ -108,10 +108,14 @@ StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& b,
             b.n_critic);
     require(b.warmup >= 0 && b.repeats >= 1, "benchmark", "{} repeats after {} to warm up",
             b.repeats, b.warmup);
-    prepare_device(
-        device,
-        {.model = model_config(b), .precision = b.precision, .batch = b.batch_size, .step = b.step},
-        say);
+    prepare_device(device,
+                   {.model = model_config(b),
+                    .precision = b.precision,
+                    .batch = b.batch_size,
+                    .step = b.step,
+                    .side_stream = b.side_stream},
+                   say);
+    device.use_two_streams(b.side_stream);
     StarGan model(device, model_config(b), b.precision);
     initialise(model, seed);
     const TrainingBatch batch = random_batch(device, b);
@@ -148,6 +152,8 @@ nlohmann::json to_json(Device& device, const StepBenchmark& b, const StepBenchma
         {"isa", device.is_cpu() ? cpu_isa_name() : ""},
         {"precision", to_string(b.precision)},
         {"step", to_string(b.step)},
+        {"graph", b.graph},
+        {"side_stream", b.side_stream},
         {"warmup", b.warmup},
         {"repeats", b.repeats},
         {"config",

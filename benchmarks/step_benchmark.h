@@ -19,9 +19,10 @@ struct StepBenchmark {
     int n_critic = 5;
     Precision precision = Precision::f32;
     StepKind step = StepKind::fused;
-    bool graph = true;  ///< on a GPU, a turn as one CUDA graph
-    int warmup = 3;     ///< untimed pairs of steps: primitives are built, memory is taken
-    int repeats = 10;   ///< timed pairs of steps
+    bool graph = true;         ///< on a GPU, a turn as one CUDA graph
+    bool side_stream = false;  ///< on a GPU, weight gradients beside the rest
+    int warmup = 3;            ///< untimed pairs of steps: primitives are built, memory is taken
+    int repeats = 10;          ///< timed pairs of steps
 };
 
 /// Statistics of one step's times in milliseconds.

@@ -95,6 +95,13 @@ class Device {
     /// Queues what work() queues here: on a GPU as one CUDA graph (kernels/cuda/graphs.h), of which
     /// there is one per key. work() may not upload or download.
     void run_as_graph(const std::string& key, const std::function<void()>& work);
+    /// Queues what aside() and work() queue, neither of which may touch what the other writes. With
+    /// two streams aside()'s runs beside work()'s: both after all that was queued before, and
+    /// before all that is queued later; memory that is released meanwhile is not given out again
+    /// until then. With one, work()'s follows aside()'s. Not nested.
+    void beside(const std::function<void()>& aside, const std::function<void()>& work);
+    /// For beside(): on a GPU, on a device that plans for one, and for the simulated one's trace.
+    void use_two_streams(bool two) { two_streams_ = two && !is_cpu(); }
     /// What an UploadQueue (upload_queue.h) needs: `depth` buffers of `bytes`.
     std::unique_ptr<UploadBackend> make_uploads(size_t bytes, int depth);
 
@@ -110,11 +117,15 @@ class Device {
           context_(kind, std::forward<Arguments>(arguments)...),
           arena_(Arena::default_block, blocks()) {}
 
+    class Holding;
+    void fork_and_join(const std::function<void()>& aside, const std::function<void()>& work);
     DeviceTrace* tracing();  ///< null where no trace is kept
     std::string name_;
     Context context_;
     Arena arena_;
     int64_t downloads_ = 0;
+    bool two_streams_ = false, holding_ = false;
+    std::vector<void*> held_;  ///< released while work on two streams was queued
 };
 
 }  // namespace sg

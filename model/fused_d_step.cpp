@@ -40,8 +40,8 @@ class DStep {
     DiscriminatorStep run() {
         heads();
         pass_.backward(src_seeds_, cls_seeds_);
-        if (penalised_) tangents();
-        weight_gradients();
+        if (penalised_) penalty();
+        tangents_and_gradients();
         return std::move(result_);
     }
 
@@ -98,10 +98,9 @@ class DStep {
         convert(images(src_seeds_, B_, N_), fake.second);
     }
 
-    /// g = d sum(D_src) / d x_hat, P = mean (||g_n|| - 1)^2, v = lambda_gp dP/dg, and t_0 = v, t_l
-    /// = m_l . (W_l t_{l-1}), each in the place of x_hat's a_l, which nobody needs any more once
-    /// its signs have been read.
-    void tangents() {
+    /// g = d sum(D_src) / d x_hat, P = mean (||g_n|| - 1)^2 and t_0 = lambda_gp dP/dg, in the place
+    /// of x_hat.
+    void penalty() {
         const Tensor g = Tensor::empty(pass_.a(0).device(), with_images(pass_.a(0).shape(), B_),
                                        D_.parameters().dtype());
         pass_.input_gradient(g, 2 * B_, N_);
@@ -110,25 +109,37 @@ class DStep {
         result_.loss_gp = penalty.value;
         result_.gradient_norm = mean(penalty.norm);
         convert(hat(0), scale_rows(g, affine(penalty.k, loss_.lambda_gp)));
-        for (int l = 1; l <= pass_.layers(); ++l)
-            conv2d_into(hat(l), hat(l - 1), pass_.w(l), D_.strided(),
-                        {.mask = hat(l), .mask_slope = D_.slope});
     }
 
-    /// dL/dW_l = wgrad(a_{l-1}, u_l) over real, fake and, with t_{l-1} for a_{l-1}, x_hat. Biases
-    /// and the class head have no part in the penalty.
-    void weight_gradients() {
-        const auto gradient = [&](const Tensor& weight, const Tensor& x, const Tensor& grad_y,
-                                  const ConvOptions& options) {
-            const Tensor out = Tensor::empty(weight.device(), weight.shape(), weight.dtype());
-            conv2d_wgrad_into(out, x, grad_y, options);
-            return out;
-        };
+    /// t_l = m_l . (W_l t_{l-1}), in the place of x_hat's a_l, which nobody needs any more once its
+    /// signs have been read.
+    void tangent(int l) {
+        conv2d_into(hat(l), hat(l - 1), pass_.w(l), D_.strided(),
+                    {.mask = hat(l), .mask_slope = D_.slope});
+    }
+
+    Tensor gradient(const Tensor& weight, const Tensor& x, const Tensor& grad_y,
+                    const ConvOptions& options) const {
+        const Tensor out = Tensor::empty(weight.device(), weight.shape(), weight.dtype());
+        conv2d_wgrad_into(out, x, grad_y, options);
+        return out;
+    }
+
+    /// dL/dW_l = wgrad(a_{l-1}, u_l) over real, fake and, with t_{l-1} for a_{l-1}, x_hat; beside
+    /// it the tangent of map l, which it does not touch. Biases and the class head have no part in
+    /// the penalty.
+    void tangents_and_gradients() {
         const int L = pass_.layers();
         for (int l = 1; l <= L; ++l) {
-            const Tensor& u = pass_.u(l);
-            result_.grads.push_back(gradient(D_.weight(l - 1), pass_.a(l - 1), u, D_.strided()));
-            result_.grads.push_back(sum_channels(images(u, 0, 2 * B_)));
+            const auto gradients = [&] {
+                const Tensor& u = pass_.u(l);
+                result_.grads.push_back(
+                    gradient(D_.weight(l - 1), pass_.a(l - 1), u, D_.strided()));
+                result_.grads.push_back(sum_channels(images(u, 0, 2 * B_)));
+            };
+            batch_.x_real.device().beside(gradients, [&] {
+                if (penalised_) tangent(l);
+            });
             pass_.release(l);
         }
         const Tensor& last = pass_.a(L);

@@ -1,5 +1,8 @@
 #include "model/generator_pass.h"
 
+#include <functional>
+#include <tuple>
+
 #include "engine/conv_into.h"
 #include "engine/label_bias.h"
 
@@ -138,40 +141,60 @@ GeneratorPass::GeneratorPass(const Generator& G, const Tensor& x, const Tensor& 
     }
 }
 
+std::pair<Tensor, Tensor> GeneratorPass::through_layer(size_t l, const Tensor& u, Tensor& skipped,
+                                                       std::vector<Tensor>& grads) {
+    const GeneratorLayer &layer = layers_[l], &before = layers_[l - 1];
+    Kept& from = kept_[l - 1];
+    const Tensor by_map = input_gradient(layer, weights_[l], u, from.sums.shape(),
+                                         layer.opens_block ? skipped : Tensor());
+    // Through the normalisation: in place, unless the gradient also skips the block.
+    Tensor map = kept_[l].input;
+    const bool again = !map;
+    if (again) map = Tensor::empty(by_map.device(), by_map.shape(), by_map.dtype());
+    Tensor by_sums = by_map;
+    if (before.closes_block) {
+        skipped = by_map;
+        by_sums = Tensor::empty(by_map.device(), by_map.shape(), by_map.dtype());
+    }
+    const NormGradients by =
+        instance_norm_backward_into(by_sums, by_map, from.sums, before.gamma, before.beta,
+                                    from.statistics, !before.closes_block, again ? map : Tensor());
+    if (again && before.closes_block) map = add(map, kept_[l - 2].input);
+    from.sums = kept_[l].input = {};
+    accumulate(grads[3 * l - 2], by.gamma);
+    accumulate(grads[3 * l - 1], by.beta);
+    return {map, by_sums};
+}
+
 Tensor GeneratorPass::backward(const Tensor& grad_y, std::vector<Tensor>& grads,
                                InputGradient by_x) {
     require(!weights_.empty(), "generator", "a pass goes back once");
     const GradMode off(false);
     // u: the gradient by the present convolution's result. skipped: by what leaves its block.
     Tensor u = cast(tanh_backward(grad_y, output_), compute_), skipped;
+    // The weight gradient of the layer before in this order, made beside the way to the next map.
+    std::function<void()> waiting = [] {};
+    Device& device = x_.device();
     for (size_t l = layers_.size() - 1; l > 0; --l) {
-        const GeneratorLayer &layer = layers_[l], &before = layers_[l - 1];
-        Kept& from = kept_[l - 1];
-        const Tensor by_map = input_gradient(layer, weights_[l], u, from.sums.shape(),
-                                             layer.opens_block ? skipped : Tensor());
-        // Through the normalisation: in place, unless the gradient also skips the block.
-        Tensor map = kept_[l].input;
-        const bool again = !map;
-        if (again) map = Tensor::empty(by_map.device(), by_map.shape(), by_map.dtype());
-        Tensor by_sums = by_map;
-        if (before.closes_block) {
-            skipped = by_map;
-            by_sums = Tensor::empty(by_map.device(), by_map.shape(), by_map.dtype());
-        }
-        const NormGradients by = instance_norm_backward_into(
-            by_sums, by_map, from.sums, before.gamma, before.beta, from.statistics,
-            !before.closes_block, again ? map : Tensor());
-        if (again && before.closes_block) map = add(map, kept_[l - 2].input);
-        from.sums = kept_[l].input = {};
-        accumulate(grads[3 * l - 2], by.gamma);
-        accumulate(grads[3 * l - 1], by.beta);
-        accumulate(grads[3 * l], weight_gradient(layer, weights_[l], map, u));
+        Tensor map, by_sums;
+        device.beside(waiting,
+                      [&] { std::tie(map, by_sums) = through_layer(l, u, skipped, grads); });
+        waiting = [this, l, &grads, map = std::move(map), u = std::move(u)]() mutable {
+            accumulate(grads[3 * l], weight_gradient(layers_[l], weights_[l], map, u));
+            map = u = {};
+        };
         u = by_sums;
     }
-    accumulate(grads[0],
-               first_weight_gradient(layers_[0], weights_[0], cast(x_, compute_), labels_, u));
     Tensor result;
-    if (by_x == InputGradient::yes) result = input_gradient(layers_[0], weights_[0], u, x_.shape());
+    const auto first = [&] {
+        waiting();
+        accumulate(grads[0],
+                   first_weight_gradient(layers_[0], weights_[0], cast(x_, compute_), labels_, u));
+    };
+    device.beside(first, [&] {
+        if (by_x == InputGradient::yes)
+            result = input_gradient(layers_[0], weights_[0], u, x_.shape());
+    });
     weights_.clear();
     return result;
 }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <utility>
+#include <vector>
+
 #include "engine/norm_into.h"
 #include "model/generator.h"
 
@@ -28,6 +31,11 @@ class GeneratorPass {
         Tensor sums;   ///< the convolution's result
         NormStatistics statistics;
     };
+
+    /// From u, the gradient by convolution l's result, to that by convolution l - 1's: returns the
+    /// map between the two and that gradient. `skipped`: by what leaves the block.
+    std::pair<Tensor, Tensor> through_layer(size_t l, const Tensor& u, Tensor& skipped,
+                                            std::vector<Tensor>& grads);
 
     const std::vector<GeneratorLayer>& layers_;
     DType compute_;

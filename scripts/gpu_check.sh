@@ -234,17 +234,25 @@ else
 fi
 
 stage_step() {
-    local precision failed=0 policies="own auto" conv
+    local precision failed=0 all=0 policies="own auto" conv
     [[ -n $gpu ]] || policies=auto
+    # time_step NAME OPTION...
+    time_step() {
+        all=$((all + 1))
+        run "$BIN/sg_bench" step --device $device "${network[@]}" --batch-size 16 \
+            --repeats $repeats "${@:2}" --json "$work/data/step.$1.json" || failed=$((failed + 1))
+    }
     # By our own convolutions first: choosing the fastest may take longer than there is.
     for conv in $policies; do
         for precision in $precisions; do
-            run "$BIN/sg_bench" step --device $device "${network[@]}" --batch-size 16 \
-                --repeats $repeats --conv $conv --precision "$precision" \
-                --json "$work/data/step.$precision-$conv.json" || failed=$((failed + 1))
+            time_step "$precision-$conv" --conv $conv --precision "$precision"
         done
     done
-    detail="$failed of $(wc -w <<<"$policies $precisions") failed"
+    if [[ -n $gpu ]]; then
+        time_step bf16-auto-side-stream --conv auto --precision bf16 --side-stream
+        time_step bf16-auto-no-graph --conv auto --precision bf16 --no-graph
+    fi
+    detail="$failed of $all failed"
     ((failed == 0))
 }
 

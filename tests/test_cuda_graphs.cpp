@@ -96,3 +96,88 @@ TEST_CASE("what cannot be recorded is refused, and nothing of it runs", "[cuda_g
     }
     CHECK(fake.live_allocations == 0);
 }
+
+namespace {
+
+/// Two kernels beside each other, between two others.
+void fork_and_join(CudaContext& context, uint8_t* memory) {
+    launch_fake(context, first_kernel, "first");
+    context.beside(
+        [&] {
+            context.copy(memory + 100, memory, 100);
+            launch_fake(context, second_kernel, "second");
+        },
+        [&] { context.zero(memory, 100); });
+    launch_fake(context, first_kernel, "first");
+}
+
+}  // namespace
+
+TEST_CASE("work on a second stream begins after and ends before the first's", "[cuda_streams]") {
+    FakeCuda fake;
+    set_fake_cuda(fake);
+    {
+        CudaContext context;
+        auto* memory = static_cast<uint8_t*>(context.allocate(200));
+        CUstream_st* const main = context.stream();
+        CUstream_st* side = nullptr;
+        context.beside([&] { side = context.stream(); }, [&] { CHECK(context.stream() == main); });
+        CHECK((side && side != main));
+        CHECK(context.stream() == main);
+
+        // The fake runs a stream's work when somebody waits for it: the last kernel has to make the
+        // second stream go on.
+        fork_and_join(context, memory);
+        context.synchronize();
+        const auto place = [&](const std::string& name, bool last) {
+            const auto& all = fake.executed;
+            const auto found = last ? all.rend() - std::find(all.rbegin(), all.rend(), name)
+                                    : std::find(all.begin(), all.end(), name) - all.begin() + 1;
+            return found;
+        };
+        REQUIRE(fake.executed.size() == 5);
+        for (const char* inner : {"copy", "second", "fill"}) {
+            INFO(inner);
+            CHECK(place("first", false) < place(inner, false));
+            CHECK(place(inner, false) < place("first", true));
+        }
+        CHECK(place("copy", false) < place("second", false));
+
+        fake.executed.clear();
+        for (int i = 0; i < 2; ++i)
+            context.run_as_graph("a", [&] { fork_and_join(context, memory); });
+        context.synchronize();
+        CHECK(fake.executed.size() == 10);
+        CHECK((fake.graph_launches == 2 && fake.graph_updates == 1));
+        context.release(memory);
+    }
+    CHECK((fake.live_streams == 0 && fake.live_events == 0 && fake.live_graphs == 0));
+}
+
+TEST_CASE("streams meet again when work beside work fails", "[cuda_streams]") {
+    FakeCuda fake;
+    set_fake_cuda(fake);
+    CudaContext context;
+    CUstream_st* const main = context.stream();
+    const auto fails = [] { throw Error("mine", "went wrong"); };
+    const auto first = [&] { launch_fake(context, first_kernel, "first"); };
+    for (const bool as_graph : {false, true})
+        for (const bool in_aside : {false, true}) {
+            const auto turn = [&] {
+                if (in_aside)
+                    context.beside([&] { first(), fails(); }, [] { FAIL("after a failure"); });
+                else
+                    context.beside(first, fails);
+            };
+            expect_error([&] { as_graph ? context.run_as_graph("a", turn) : turn(); },
+                         {"mine", "went wrong"});
+            CHECK(context.stream() == main);
+            CHECK(fake.live_graphs == 0);
+            // What comes next works, and waits for what was queued aside.
+            fake.executed.clear();
+            launch_fake(context, second_kernel, "second");
+            context.synchronize();
+            CHECK(fake.executed == (as_graph ? std::vector<std::string>{"second"}
+                                             : std::vector<std::string>{"first", "second"}));
+        }
+}

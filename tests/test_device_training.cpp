@@ -58,7 +58,8 @@ TEST_CASE("the same seed gives the same bits on a GPU", "[model]") {
     if (!gpu) return;
     for (const Precision precision : precisions()) {
         choose_all(*gpu, small_config({kFive}), precision);
-        const auto trained = [&](bool graph) {
+        const auto trained = [&](bool graph, bool two_streams = false) {
+            gpu->use_two_streams(two_streams);
             StarGan model = make_model(*gpu, small_config({kFive}), precision, 8);
             for (uint64_t i = 0; i < 3; ++i) {
                 const auto batch = random_batch(*gpu, model.config, precision, 0, 3, 30 + i);
@@ -76,6 +77,8 @@ TEST_CASE("the same seed gives the same bits on a GPU", "[model]") {
         CHECK(once == trained(false));
         CHECK(gpu->arena().block_count() == blocks);  // nothing was allocated for the second run
         CHECK(once == trained(true));                 // a CUDA graph runs the same kernels
+        CHECK(once == trained(false, true));
+        CHECK(once == trained(true, true));
     }
 }
 

@@ -91,6 +91,19 @@ TEST_CASE("the fused step needs at most 60 % of the reference's memory", "[plan]
     }
 }
 
+TEST_CASE("a second stream costs little memory", "[plan]") {
+    for (const Precision precision : {Precision::f32, Precision::bf16}) {
+        PlannedRun run = paper_run(precision);
+        const TrainingPlan one = plan_training(gpu(90), run);
+        run.side_stream = true;
+        const TrainingPlan two = plan_training(gpu(90), run);
+        WARN(to_string(precision) << ": " << one.peak_bytes / 1e9 << " GB, with a second stream "
+                                  << two.peak_bytes / 1e9);
+        CHECK(two.peak_bytes > one.peak_bytes);
+        CHECK(double(two.peak_bytes) < 1.2 * double(one.peak_bytes));
+    }
+}
+
 TEST_CASE("a plan names the memory of the model", "[plan]") {
     const TrainingPlan plan = plan_training(gpu(90), paper_run(Precision::f32));
     constexpr size_t parameters = 8'430'528 + 44'762'048, copies = 3;  // value and two moments

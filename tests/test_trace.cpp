@@ -149,12 +149,16 @@ TEST_CASE("an event orders by way of a third stream", "[trace]") {
 TEST_CASE("a training step reads what was written, from memory that it has", "[trace]") {
     for (const int architecture : {80, 90})
         for (const Precision precision : {Precision::f32, Precision::bf16})
-            for (const StepKind kind : {StepKind::reference, StepKind::fused}) {
-                INFO(to_string(precision) << ", " << to_string(kind) << " on " << architecture);
+            for (const auto& [kind, two_streams] :
+                 {std::pair(StepKind::reference, false), std::pair(StepKind::fused, false),
+                  std::pair(StepKind::fused, true)}) {
+                INFO(to_string(precision) << ", " << to_string(kind) << " on " << architecture
+                                          << (two_streams ? ", two streams" : ""));
                 SimOptions options;
                 options.architecture = architecture;
                 options.trace = true;
                 const auto device = Device::sim(options);
+                device->use_two_streams(two_streams);
                 ModelConfig config = tiny_config();
                 config.g_repeat_num = 1;
                 StarGan model = make_model(*device, config, precision, 3);
@@ -169,8 +173,12 @@ TEST_CASE("a training step reads what was written, from memory that it has", "[t
                 });
                 // A turn can be recorded as a CUDA graph: the host has no part in it.
                 const auto& entries = device->trace().entries();
-                for (size_t i = before; i < entries.size(); ++i)
+                int aside = 0;
+                for (size_t i = before; i < entries.size(); ++i) {
                     CHECK((entries[i].name != "upload" && entries[i].name != "download"));
+                    aside += entries[i].stream == 1 && entries[i].name == "conv_wgrad_kernel";
+                }
+                CHECK((aside > 0) == two_streams);
                 log.read();
                 for (const std::string& found : check_trace(device->trace())) FAIL_CHECK(found);
                 CHECK(device->trace().entries().size() > 300);

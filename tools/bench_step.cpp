@@ -28,6 +28,7 @@ CLI::App* add_step_command(CLI::App& app, StepOptions& options) {
     step->add_option("--step", options.step, "fused, or reference: plain differentiation")
         ->capture_default_str();
     step->add_flag("!--no-graph", b.graph, "on a GPU, launch kernel by kernel");
+    step->add_flag("--side-stream", b.side_stream, "on a GPU, weight gradients on a second stream");
     count("--image-size", b.image_size, "height and width of the images");
     count("--batch-size", b.batch_size, "images per step");
     count("--labels", b.labels, "attributes");

@@ -81,6 +81,8 @@ std::vector<ConfigOption> config_options(TrainConfig& c) {
          &c.step},
         {"Run", "graph", "on a GPU, launch an iteration's kernels at once, as a CUDA graph",
          &c.graph},
+        {"Run", "side-stream", "on a GPU, weight gradients on a second stream; takes more memory",
+         &c.side_stream},
         {"Run", "threads", "processor threads; 0: all", &c.threads},
         {"Run", "out", "run folder; default runs/NAMES-NUMBER", &c.out},
         {"Run", "log-step", "iterations between lines of metrics", &c.log_step},

@@ -55,6 +55,7 @@ struct TrainConfig {
     std::string device = "auto", precision = "f32", conv = "auto";
     std::string step = "fused";  ///< fused, or reference: plain differentiation, to compare
     bool graph = true;           ///< on a GPU, launch each iteration as a CUDA graph
+    bool side_stream = false;    ///< on a GPU, weight gradients beside the rest
     int threads = 0;
     std::string out;  ///< run folder; "": runs/NAMES-NUMBER
     int log_step = 10, sample_step = 1000, model_save_step = 10000;

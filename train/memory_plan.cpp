@@ -16,6 +16,7 @@ namespace {
 /// Queues an iteration; what it took is left in the device.
 TrainingPlan run_iteration(Device& planning, const PlannedRun& run) {
     TrainingPlan plan;
+    planning.use_two_streams(run.side_stream);
     StarGan model(planning, run.model, run.precision, run.ema);
     plan.model_bytes = planning.arena().bytes_in_use();
     const DType master = master_type(run.precision);

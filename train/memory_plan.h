@@ -25,6 +25,7 @@ struct PlannedRun {
     double ema = 0;   ///< decay of the average of G; 0: none
     LossConfig loss = {};
     StepKind step = StepKind::fused;
+    bool side_stream = false;
     int64_t log_rows = 10;  ///< D steps whose losses wait on the device
 };
 

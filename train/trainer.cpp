@@ -37,8 +37,10 @@ class Run {
                                  .ema = config_.ema,
                                  .loss = loss_,
                                  .step = step_,
+                                 .side_stream = config_.side_stream,
                                  .log_rows = log_rows()};
         prepare_device(device, planned, say_);
+        device.use_two_streams(config_.side_stream);
         data_.make_resident(device, say_);
         model_.emplace(device, planned.model, planned.precision, planned.ema);
     }

@@ -43,13 +43,13 @@ struct CublasLibrary {
 
 }  // namespace
 
-/// One handle, whose calls run on one stream.
+/// One handle, whose calls run on the stream that the context uses.
 struct CublasHandle {
-    explicit CublasHandle(const CudaContext& context)
-        : workspace_bytes(context.properties().architecture >= 90 ? int64_t{32} << 20
-                                                                  : int64_t{4} << 20) {
+    explicit CublasHandle(const CudaContext& of)
+        : context(of),
+          workspace_bytes(of.properties().architecture >= 90 ? int64_t{32} << 20
+                                                             : int64_t{4} << 20) {
         library.check(library.create(&id), "no handle");
-        library.check(library.set_stream(id, context.stream()), "the stream was refused");
         // Sums of bf16 products stay f32 also where the depth is split.
         library.check(library.set_math_mode(
                           id, cublasMath_t(CUBLAS_DEFAULT_MATH |
@@ -60,6 +60,7 @@ struct CublasHandle {
     CublasHandle(const CublasHandle&) = delete;
     CublasHandle& operator=(const CublasHandle&) = delete;
 
+    const CudaContext& context;
     CublasLibrary library;
     cublasHandle_t id = nullptr;
     int64_t
@@ -82,6 +83,8 @@ class CublasConv : public ConvImplementation {
         const bool wide = call_.wide_result || call_.pass == ConvPass::wgrad;
         const cudaDataType out = wide ? CUDA_R_32F : in;
         const float one = 1, zero = 0;
+        library.check(library.set_stream(handle_->id, handle_->context.stream()),
+                      "the stream was refused");
         library.check(library.set_workspace(handle_->id, workspace, size_t(workspace_bytes())),
                       "the workspace was refused");
         library.check(

@@ -1,6 +1,7 @@
 #include "kernels/cuda/cuda_context.h"
 
 #include <cstdlib>
+#include <exception>
 #include <string_view>
 
 #include "kernels/cuda/check.h"
@@ -53,6 +54,18 @@ std::string CudaContext::unavailable() {
     return count > 0 ? "" : "no GPU";
 }
 
+/// The second stream and the events of fork and join. Made before anything is recorded.
+struct CudaContext::Side {
+    cudaStream_t stream = nullptr;
+    cuda::Event forked, joined;
+
+    Side() { check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cuda"); }
+    ~Side() {
+        cudaStreamSynchronize(stream);
+        cudaStreamDestroy(stream);
+    }
+};
+
 CudaContext::CudaContext(int device) : device_(device) {
     const std::string reason = unavailable();
     if (!reason.empty()) throw Error("cuda", "no GPU can be used: " + reason);
@@ -77,6 +90,7 @@ CudaContext::CudaContext(int device) : device_(device) {
     if (attribute(cudaDevAttrClusterLaunch, device))
         properties_.max_cluster = properties_.architecture < 120 ? 16 : 8;
     staging_ = std::make_unique<StagingRing>();
+    side_ = std::make_unique<Side>();
     // Last: a constructor that throws later would not destroy it.
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cuda");
     graphs_ = std::make_unique<CudaGraphs>(stream_);
@@ -87,6 +101,7 @@ CudaContext::~CudaContext() {
     graphs_.reset();
     conv_chooser_.reset();
     staging_.reset();
+    side_.reset();
     cudaStreamDestroy(stream_);
 }
 
@@ -98,6 +113,28 @@ void CudaContext::run_as_graph(const std::string& key, const std::function<void(
         if (graphs_->failed_recording()) last_kernel_ = before;  // nothing of it was launched
         throw;
     }
+}
+
+void CudaContext::beside(const std::function<void()>& aside, const std::function<void()>& work) {
+    side_->forked.record(stream_);
+    side_->forked.wait_on(side_->stream);
+    std::exception_ptr failure;  // the first
+    const auto attempt = [&](const auto& part) {
+        try {
+            part();
+        } catch (...) {
+            if (!failure) failure = std::current_exception();
+        }
+    };
+    std::swap(stream_, side_->stream);
+    attempt(aside);
+    std::swap(stream_, side_->stream);
+    // The streams meet again whatever failed: a recording must not end forked, and what comes later
+    // may reuse memory that aside() reads.
+    attempt([&] { side_->joined.record(side_->stream); });
+    if (!failure) attempt(work);
+    attempt([&] { side_->joined.wait_on(stream_); });
+    if (failure) std::rethrow_exception(failure);
 }
 
 void CudaContext::synchronize() {

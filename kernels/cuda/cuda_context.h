@@ -33,6 +33,7 @@ class CudaContext {
     static std::string unavailable();
 
     const DeviceProperties& properties() const { return properties_; }
+    /// Libraries ask for it before each call: beside() changes it.
     CUstream_st* stream() const { return stream_; }
     int device() const { return device_; }
 
@@ -63,6 +64,10 @@ class CudaContext {
     /// Queues what work() queues as one CUDA graph (graphs.h).
     void run_as_graph(const std::string& key, const std::function<void()>& work);
 
+    /// Queues what aside() queues on a second stream and what work() queues on this one: both
+    /// after all before, and all later after both. Inside, stream() is the one in use.
+    void beside(const std::function<void()>& aside, const std::function<void()>& work);
+
     /// For errors: what was launched last.
     void note_launch(const char* kernel) { last_kernel_ = kernel; }
     const char* last_kernel() const { return last_kernel_; }
@@ -70,6 +75,8 @@ class CudaContext {
   private:
     DeviceProperties properties_;
     CUstream_st* stream_ = nullptr;
+    struct Side;
+    std::unique_ptr<Side> side_;
     int device_ = 0;
     const char* last_kernel_ = "none";
     std::unique_ptr<StagingRing> staging_;

@@ -48,7 +48,7 @@ std::string json_of(const Description& d) {
 
 }  // namespace
 
-CudnnTarget::CudnnTarget(const CudaContext& context) {
+CudnnTarget::CudnnTarget(const CudaContext& context) : context_(&context) {
     library();  // before a GPU is asked for
     // cudnnCreate takes the current GPU.
     const cudaError_t status = cudaSetDevice(context.device());
@@ -57,7 +57,6 @@ CudnnTarget::CudnnTarget(const CudaContext& context) {
     cudnnHandle_t handle = nullptr;
     check(library().create(&handle), fmt::format("creating a handle for GPU {}", context.device()));
     handle_ = {handle, [](cudnnHandle_t owned) { library().destroy(owned); }};
-    check(library().set_stream(handle, context.stream()), "setting the stream");
 }
 
 CudnnTarget CudnnTarget::described(int architecture) {
@@ -94,6 +93,7 @@ std::string CudnnTarget::path() {
 
 cudnnContext* CudnnTarget::handle() const {
     require(!is_described(), "cudnn", "plans for a described GPU cannot run");
+    check(library().set_stream(handle_.get(), context_->stream()), "setting the stream");
     return handle_.get();
 }
 

@@ -17,7 +17,8 @@ class Descriptor;
 /// plans can only be made. Copies share the same one.
 class CudnnTarget {
   public:
-    /// The context's GPU; plans run on its stream. Throws Error if cuDNN cannot be loaded or used.
+    /// The context's GPU; plans run on its stream, and not without it. Throws Error if cuDNN cannot
+    /// be loaded or used.
     explicit CudnnTarget(const CudaContext& context);
     /// A typical GPU of compute capability 8.0, 8.6, 8.9, 9.0, 10.0 or 12.0 (80, ...); throws Error
     /// for another. Needs neither GPU nor driver.
@@ -28,7 +29,7 @@ class CudnnTarget {
     static std::string version();  ///< "9.19.0"; throws Error if unavailable
     static std::string path();     ///< of the library; throws Error if unavailable
 
-    /// Throws Error for a described GPU.
+    /// For calls on the stream that the context uses now. Throws Error for a described GPU.
     cudnnContext* handle() const;
     bool is_described() const { return description_ != nullptr; }
 
@@ -39,6 +40,7 @@ class CudnnTarget {
   private:
     CudnnTarget() = default;
 
+    const CudaContext* context_ = nullptr;
     std::shared_ptr<cudnnContext> handle_;
     std::shared_ptr<const cudnn::Descriptor> description_;
 };

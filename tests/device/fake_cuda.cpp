@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <set>
 
 using sg::testing::FakeCuda;
 
@@ -27,6 +28,7 @@ struct CUstream_st {
 struct CUevent_st {
     CUstream_st* stream = nullptr;
     size_t place = 0;
+    CUgraph_st* recording = nullptr;  ///< what the stream recorded into
 };
 
 namespace {
@@ -36,6 +38,7 @@ cudaError_t sticky = cudaSuccess;
 std::map<void*, size_t> allocations;
 std::map<const void*, std::string> kernels;
 CUstream_st* recording_stream = nullptr;
+std::set<CUstream_st*> forked;  ///< others that record with it, and did not meet it again yet
 cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeThreadLocal;
 
 /// What may not be done while work is recorded.
@@ -152,6 +155,19 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
     const CUevent_st copy = *event;
+    if (copy.recording) {
+        if (!stream->recording) {
+            stream->recording = copy.recording;
+            forked.insert(stream);
+        }
+        if (stream == recording_stream) {
+            forked.erase(copy.stream);
+            if (copy.stream != stream) copy.stream->recording = nullptr;
+        }
+        stream->recording->names.push_back("wait");
+        stream->recording->work.push_back([] {});
+        return cudaSuccess;
+    }
     return queue(stream, "wait", [copy] {
         if (copy.stream) run_until(*copy.stream, copy.place);
     });
@@ -168,7 +184,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
     return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-    *event = {stream, stream->queued};
+    *event = {stream, stream->queued, stream->recording};
     return sticky;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
@@ -242,7 +258,10 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mo
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
     *graph = std::exchange(stream->recording, nullptr);
     recording_stream = nullptr;
-    return sticky;
+    if (forked.empty()) return sticky;
+    for (CUstream_st* other : std::exchange(forked, {})) other->recording = nullptr;
+    cudaGraphDestroy(std::exchange(*graph, nullptr));
+    return cudaErrorStreamCaptureUnjoined;
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
     --fake->live_graphs;
