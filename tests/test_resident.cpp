@@ -75,7 +75,10 @@ TEST_CASE("training does not notice whether its images are resident", "[resident
             BatchUploader indices(*device, kBatch, kSize, layout, 1, 9, &resident);
             // More than an epoch and than there are buffers, and until all damage was met: balanced
             // draws may take long to ask for an image.
-            for (int i = 0; i < 12 || (i < 500 && with_pixels.skipped().size() < 4); ++i) {
+            const auto all_met = [&] {
+                return with_pixels.skipped().size() >= 4 && without.skipped().size() >= 4;
+            };
+            for (int i = 0; i < 12 || (i < 500 && !all_met()); ++i) {
                 const Batch a = with_pixels.next(), b = without.next();
                 CHECK(a.items == b.items);
                 CHECK(b.images.empty());
