@@ -4,9 +4,9 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <thread>
 #include <utility>
 
@@ -85,9 +85,9 @@ struct Loader::Impl {
     int64_t taken = 0;    // slots handed to workers since the start
     int64_t retired = 0;  // batches handed to the caller since the start
     uint32_t order_epoch = 0;
-    std::vector<int64_t> order;        // of order_epoch; empty before the first batch
-    std::vector<size_t> broken_order;  // the same, in order of discovery
-    std::set<size_t> broken;           // positions that failed to decode
+    std::vector<int64_t> order;            // of order_epoch; empty before the first batch
+    std::vector<size_t> broken_order;      // the same, in order of discovery
+    std::map<size_t, std::string> broken;  // positions that failed to decode, and why
     bool stop = false;
     std::vector<std::thread> workers;
 };
@@ -180,7 +180,10 @@ size_t Loader::Impl::read(int64_t position, std::span<uint8_t> pixels) {
 bool Loader::Impl::try_decode(size_t position, std::span<uint8_t> pixels, std::string& reason) {
     {
         const std::lock_guard lock(mutex);
-        if (broken.contains(position)) return false;
+        if (const auto known = broken.find(position); known != broken.end()) {
+            reason = known->second;
+            return false;
+        }
     }
     const int64_t item = items[position];
     try {
@@ -191,7 +194,7 @@ bool Loader::Impl::try_decode(size_t position, std::span<uint8_t> pixels, std::s
     } catch (const Error& error) {
         reason = error.what();
         const std::lock_guard lock(mutex);
-        if (broken.insert(position).second) broken_order.push_back(position);
+        if (broken.emplace(position, reason).second) broken_order.push_back(position);
         return false;
     }
     cache.store(position, pixels);
