@@ -20,13 +20,15 @@ bool by_winograd(ConvPass pass, const ConvShape& s) {
 }  // namespace
 
 ConvForm conv_form(ConvPass pass, const ConvShape& s, bool bf16) {
-    if (by_winograd(pass, s) && !(bf16 && cpu_has_amx())) return ConvForm::winograd;
+    const bool many_weights = s.w_size() > s.x_size() + s.y_size();
+    if (by_winograd(pass, s) && !(bf16 && cpu_has_amx()) &&
+        !(pass == ConvPass::wgrad && many_weights))  // whose sums at the points are larger still
+        return ConvForm::winograd;
     if (pass == ConvPass::wgrad) {
         // oneDNN 2.6 returns wrong bf16 sums where a strided kernel moves over an image one pixel
         // wide.
         if (bf16 && (!cpu_has_amx() || (s.W == 1 && s.stride > 1))) return ConvForm::own;
-        return s.w_size() > s.x_size() + s.y_size() || can_fold(s, s.K) ? ConvForm::own
-                                                                        : ConvForm::library;
+        return many_weights || can_fold(s, s.K) ? ConvForm::own : ConvForm::library;
     }
     // oneDNN would have to lay out, at every update, weights that are used but a few times.
     if (is_deep(s)) return ConvForm::own;

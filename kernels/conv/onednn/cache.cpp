@@ -2,6 +2,8 @@
 
 #include <omp.h>
 
+#include <algorithm>
+
 #include "kernels/common/error.h"
 
 namespace sg {
@@ -171,9 +173,15 @@ const ConvPrimitive& OnednnCache::primitive(ConvPass pass, const ConvShape& s, m
 
 memory OnednnCache::weights(const ConvPrimitive& primitive, const ConvShape& shape, const float* w,
                             uint64_t version) {
-    LaidOut& entry = weights_[{version ? w : nullptr, &primitive}];
+    // One copy per layout: primitives for other batches, and often other passes, want the same.
+    std::vector<LaidOut>& copies = weights_[version ? w : nullptr];
+    auto found = std::find_if(copies.begin(), copies.end(), [&](const LaidOut& copy) {
+        return copy.memory.get_desc() == primitive.weights;
+    });
+    if (found == copies.end())
+        found = copies.insert(found, LaidOut{0, memory(primitive.weights, engine_)});
+    LaidOut& entry = *found;
     if (version && entry.version == version) return entry.memory;
-    if (!entry.memory) entry.memory = memory(primitive.weights, engine_);
     memory plain(plain_weights_desc(shape), engine_, const_cast<float*>(w));
     dnnl::reorder(plain, entry.memory).execute(stream_, plain, entry.memory);
     stream_.wait();

@@ -36,7 +36,7 @@ class OnednnCache {
                                    bool bias, float slope, int threads);
 
     /// `w` (f32, KRSC) in the layout of `primitive`. Reordered again when `version` differs from
-    /// the one remembered for (w, primitive), always if version is 0.
+    /// the one remembered for w in this layout, always if version is 0.
     dnnl::memory weights(const ConvPrimitive& primitive, const ConvShape& shape, const float* w,
                          uint64_t version);
 
@@ -56,7 +56,7 @@ class OnednnCache {
     dnnl::engine engine_;
     dnnl::stream stream_;
     std::map<ShapeKey, std::unique_ptr<ConvPrimitive>> primitives_;
-    std::map<std::pair<const float*, const ConvPrimitive*>, LaidOut> weights_;
+    std::map<const float*, std::vector<LaidOut>> weights_;
     std::vector<std::vector<std::byte>> scratch_;
 };
 

@@ -90,7 +90,7 @@ void convolve(CpuContext& context, const Tiles& read, const T* image, const floa
         return static_cast<float*>(context.conv_cache().workspace(
             size_t(points * point_floats(most, channels_of)) * sizeof(float), buffer));
     };
-    float* values = floats(depth, ConvCache::Buffer::sums);
+    float* values = floats(depth, ConvCache::Buffer::operand);
     float* sums = floats(channels, ConvCache::Buffer::result);
     for (int64_t first = 0; first < read.count(); first += chunk) {
         const int64_t last = std::min(read.count(), first + chunk), count = last - first;
@@ -129,7 +129,7 @@ const float* panels_of(CpuContext& context, const ConvCache::PanelKey& key, uint
             lay_out(memory.data());
         });
     float* memory = static_cast<float*>(
-        cache.workspace(size_t(floats) * sizeof(float), ConvCache::Buffer::operand));
+        cache.workspace(size_t(floats) * sizeof(float), ConvCache::Buffer::sums));
     lay_out(memory);
     return memory;
 }
