@@ -27,7 +27,8 @@ std::span<const LadderVersion> versions(const std::string& kernel, bool cpu) {
         {1, "loops", "the formula, rows over threads"},
         {2, "matrix", "rows of pixels gathered, times panels of weights, sums in registers"},
         {3, "library", "oneDNN's kernels for this processor, where the build has it"},
-        {4, "winograd", "3x3 of stride 1 with a quarter of the products; others as in matrix"},
+        {4, "winograd",
+         "3x3 of stride 1 with 1/4, 4x4 of stride 2 with 2/5 of the products; else matrix"},
         {5, "engine", "whichever of these is the faster for the shape"}};
     if (cpu) return cpu_ladder;
     return conv_ladder(pass_of(kernel));

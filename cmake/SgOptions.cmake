@@ -28,7 +28,7 @@ target_compile_options(sg_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wex
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # GCC 12 and 13 warn wrongly inside std::string and fmt once they are inlined (GCC bug 105651).
     target_compile_options(sg_options INTERFACE
-        $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict -Wno-stringop-overflow>)
+        $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict -Wno-stringop-overflow -Wno-psabi>)
 endif()
 set_target_properties(sg_options PROPERTIES INTERFACE_POSITION_INDEPENDENT_CODE ON)
 if(SG_WERROR)

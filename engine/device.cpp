@@ -159,7 +159,7 @@ void* Device::allocate(size_t bytes) {
 }
 
 void Device::release(void* memory) {
-    if (holding_) return held_.push_back(memory);
+    if (streams_.hold) return streams_.held.push_back(memory);
     if (DeviceTrace* trace = tracing()) trace->release(memory);
     arena_.free(memory);
 }
@@ -217,44 +217,6 @@ void Device::run_as_graph([[maybe_unused]] const std::string& key,
     if (auto* gpu = std::get_if<CudaContext>(&context_)) return gpu->run_as_graph(key, work);
 #endif
     work();
-}
-
-/// While it lives, released memory is kept.
-class Device::Holding {
-  public:
-    explicit Holding(Device& device) : device_(device) { device_.holding_ = true; }
-    ~Holding() {
-        device_.holding_ = false;
-        for (void* memory : std::exchange(device_.held_, {})) device_.release(memory);
-    }
-    Holding(const Holding&) = delete;
-    Holding& operator=(const Holding&) = delete;
-
-  private:
-    Device& device_;
-};
-
-void Device::beside(const std::function<void()>& aside, const std::function<void()>& work) {
-    require(!holding_, "device", "work beside other work cannot have work beside it");
-    if (two_streams_) {
-        const Holding holding(*this);
-        return fork_and_join(aside, work);
-    }
-    aside();
-    work();
-}
-
-void Device::fork_and_join(const std::function<void()>& aside, const std::function<void()>& work) {
-#ifdef SG_CUDA_ENABLED
-    if (auto* gpu = std::get_if<CudaContext>(&context_)) return gpu->beside(aside, work);
-#endif
-    DeviceTrace* trace = tracing();
-    constexpr int fork = 0, join = 1;
-    if (trace) trace->record_event(fork), trace->use_stream(1), trace->wait_event(fork);
-    aside();
-    if (trace) trace->record_event(join), trace->use_stream(0);
-    work();
-    if (trace) trace->wait_event(join);
 }
 
 void Device::synchronize() {

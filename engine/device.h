@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/arena.h"
+#include "engine/device_streams.h"
 #include "engine/planning_context.h"
 #include "kernels/common/context.h"
 #include "kernels/conv/choice/chooser.h"
@@ -27,19 +28,18 @@ class Device {
     static std::unique_ptr<Device> cpu(int threads = 0);
     /// The simulated device: the CUDA kernels, thread by thread (docs/sim.md). For tests: slow.
     static std::unique_ptr<Device> sim(const SimOptions& options = {});
-    /// A GPU, by its number. Throws Error("cuda") with the reason if it cannot be used.
+    /// A GPU, by its number. Throws Error("cuda") if it cannot be used.
     static std::unique_ptr<Device> cuda(int gpu = 0);
     /// Why cuda() cannot even try: no driver, no GPU, or a build without CUDA; else empty.
     static std::string cuda_unavailable();
-    /// A device for finding out what a computation will need: its tensors have addresses but no
-    /// memory, its kernels do nothing, what is downloaded from it is zero. arena().peak_bytes() is
-    /// what a device of these properties would have used. The workspaces are those of our own
-    /// convolutions.
+    /// A device for finding out what a computation will need (arena().peak_bytes()): its tensors
+    /// have addresses but no memory, its kernels do nothing, downloads are zero. Workspaces are
+    /// those of our own convolutions.
     static std::unique_ptr<Device> planning(const DeviceProperties& properties);
     /// The same for `device` (sim or cuda), with the workspaces of its chosen convolutions.
     static std::unique_ptr<Device> planning_for(Device& device);
 
-    /// Calls body(context) with the context that this device's kernels take, unless it only plans.
+    /// Calls body(context) with the context that kernels take here, unless the device only plans.
     template <class Body>
     void run(Body&& body) {
         std::visit(
@@ -59,16 +59,15 @@ class Device {
     int threads() const;  ///< of the processor, that kernels run on; 1 if they do not
     DeviceProperties properties() const;  ///< what launchers see; of the processor, nothing
 
-    /// From now on the options decide who computes each convolution (kernels/conv/choice). Only on
-    /// a GPU; elsewhere nothing is open to choice. `version` tells builds of our own kernels apart.
+    /// From now on the options decide who computes each convolution (kernels/conv/choice); on a
+    /// GPU only. `version` tells builds of our own kernels apart.
     void choose_convolutions(const std::string& version, ConvChooser::Options options);
-    /// Measures for these calls where nothing is remembered, which takes a while; progress(done,
-    /// all) is told after each that was measured. For other calls nothing will be measured.
+    /// Measures for these calls, and no others, where nothing is remembered, which takes a while;
+    /// progress(done, all) is told after each.
     void choose_for(const std::vector<ConvCall>& calls,
                     const std::function<void(size_t, size_t)>& progress = {});
     /// Floats of workspace that a convolution needs here: none on the CPU. With `own` our own
-    /// kernel computes it whoever else could (an epilogue with mask or residual): nothing is chosen
-    /// for it.
+    /// kernel computes it whoever else could (an epilogue with mask or residual).
     int64_t conv_workspace(const ConvCall& call, bool own = false);
     /// The convolutions asked for so far on a device that plans.
     const std::vector<ConvCall>& planned_convolutions() const;
@@ -84,24 +83,21 @@ class Device {
     void* allocate(size_t bytes);  ///< of the arena
     void release(void* memory);
     const DeviceTrace& trace() const { return std::get<SimContext>(context_).trace; }
-    /// All that the host does with the device's memory, in the order of kernels. Host memory may be
-    /// reused on return; download waits for the kernels before it.
+    /// In the order of kernels. Host memory may be reused on return; download waits.
     void upload(void* to, const void* from, size_t bytes);
     void note_upload(const void* to, size_t bytes);  ///< for traces: the host wrote there itself
     void download(void* to, const void* from, size_t bytes);
     void copy(void* to, const void* from, size_t bytes);
     void zero(void* to, size_t bytes);
     void synchronize();  ///< waits for all kernels; throws Error if one failed
-    /// Queues what work() queues here: on a GPU as one CUDA graph (kernels/cuda/graphs.h), of which
-    /// there is one per key. work() may not upload or download.
+    /// Queues work(), on a GPU as one CUDA graph per key (kernels/cuda/graphs.h). No up- or
+    /// downloads.
     void run_as_graph(const std::string& key, const std::function<void()>& work);
-    /// Queues what aside() and work() queue, neither of which may touch what the other writes. With
-    /// two streams aside()'s runs beside work()'s: both after all that was queued before, and
-    /// before all that is queued later; memory that is released meanwhile is not given out again
-    /// until then. With one, work()'s follows aside()'s. Not nested.
+    /// Queues aside() and work(), which may not touch what the other writes: beside each other on
+    /// two streams, else in turn; after all before, and before all later. Not nested.
     void beside(const std::function<void()>& aside, const std::function<void()>& work);
-    /// For beside(): on a GPU, on a device that plans for one, and for the simulated one's trace.
-    void use_two_streams(bool two) { two_streams_ = two && !is_cpu(); }
+    /// For beside(); has no effect on the CPU.
+    void use_two_streams(bool two) { streams_.two = two && !is_cpu(); }
     /// What an UploadQueue (upload_queue.h) needs: `depth` buffers of `bytes`.
     std::unique_ptr<UploadBackend> make_uploads(size_t bytes, int depth);
 
@@ -117,15 +113,13 @@ class Device {
           context_(kind, std::forward<Arguments>(arguments)...),
           arena_(Arena::default_block, blocks()) {}
 
-    class Holding;
-    void fork_and_join(const std::function<void()>& aside, const std::function<void()>& work);
+    class Beside;
     DeviceTrace* tracing();  ///< null where no trace is kept
     std::string name_;
     Context context_;
     Arena arena_;
     int64_t downloads_ = 0;
-    bool two_streams_ = false, holding_ = false;
-    std::vector<void*> held_;  ///< released while work on two streams was queued
+    DeviceStreams streams_;
 };
 
 }  // namespace sg

@@ -140,8 +140,9 @@ def measurements(known):
     lines = ["| run | commit | iteration ms: bf16 | tf32 | f32 | PyTorch's fastest | stages |",
              "|---|---|---|---|---|---|---|"]
     for run in known:
-        steps = run.stages.get("step", {}).get("data", {})
-        times = [min((f"{s['iteration_ms']:.3f}" for s in steps.values() if s["precision"] == p),
+        steps = [s for s in run.stages.get("step", {}).get("data", {}).values()
+                 if s.get("graph", True) and not s.get("side_stream", False)]  # as sg_train does
+        times = [min((f"{s['iteration_ms']:.3f}" for s in steps if s["precision"] == p),
                      key=float, default="-") for p in ("bf16", "tf32", "f32")]
         modes = [m for data in run.stages.get("peers", {}).get("data", {}).values()
                  for m in data.get("modes", []) if "iteration_ms" in m]

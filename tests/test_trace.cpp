@@ -184,3 +184,31 @@ TEST_CASE("a training step reads what was written, from memory that it has", "[t
                 CHECK(device->trace().entries().size() > 300);
             }
 }
+
+TEST_CASE("work beside work has none beside it, and all of it runs", "[trace]") {
+    for (const bool simulated : {false, true})
+        for (const bool two_streams : {false, true}) {
+            const auto device = simulated ? Device::sim({.trace = true}) : Device::cpu(1);
+            device->use_two_streams(two_streams);
+            const auto nothing = [] {};
+            const auto nested = [&] { device->beside(nothing, nothing); };
+            expect_error([&] { device->beside(nested, nothing); }, {"device", "beside"});
+            expect_error([&] { device->beside(nothing, nested); }, {"device", "beside"});
+            // An error leaves nothing behind: memory is given back, the first stream is in use.
+            std::string order;
+            const size_t before = device->arena().bytes_in_use();
+            device->beside(
+                [&] {
+                    Tensor::zeros(*device, {10}, DType::f32);
+                    order += "aside ";
+                },
+                [&] { order += "work"; });
+            CHECK(order == "aside work");
+            CHECK(device->arena().bytes_in_use() == before);
+            const Tensor after = Tensor::zeros(*device, {10}, DType::f32);
+            if (simulated) {
+                CHECK(device->trace().entries().back().stream == 0);
+                CHECK(check_trace(device->trace()).empty());
+            }
+        }
+}

@@ -8,7 +8,7 @@ namespace sg {
 enum class ConvForm {
     automatic,  ///< CPU: conv_form(); device: whoever was chosen (choice/)
     own,        ///< the project's own kernels
-    winograd,   ///< CPU, 3x3 of stride 1: a quarter of the products (winograd/), else `own`
+    winograd,   ///< CPU, 3x3 of stride 1, 4x4 of stride 2: fewer products (winograd/); else `own`
     library,    ///< CPU: oneDNN, where the build has it, else `own`
     widened     ///< CPU, bf16: oneDNN on operands widened to f32
 };

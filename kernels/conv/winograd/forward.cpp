@@ -15,8 +15,8 @@ namespace {
 /// Floats of the tiles that are in work together: 16 MB, which stay in the last cache.
 constexpr int64_t chunk_floats = 4 * 1024 * 1024;
 /// Transformed weights up to this size are kept for as long as they do not change. Larger ones
-/// would take up to four times the weights' memory, and are made in little of the time of their
-/// products.
+/// would take 4 (3x3) or 6.25 (4x4) times the weights' memory, and are made in little of the time
+/// of their products.
 constexpr int64_t kept_floats = 256 * 1024;
 
 /// A pass's weights: tap (i, j) of phase n, input channel d and output channel k is

@@ -5,7 +5,8 @@
 #include "kernels/common/context.h"
 #include "kernels/conv/conv_shape.h"
 #include "kernels/conv/matrix/gather.h"
-#include "kernels/conv/winograd/transform.h"
+#include "kernels/conv/winograd/three_taps.h"
+#include "kernels/conv/winograd/two_taps.h"
 
 // How an image is cut into tiles, and a strided kernel into kernels of stride 1: tap r = 2i + e of
 // a kernel of stride 2 meets pixel 2(p + i) + e - pad, so for each parity e of rows, and of
