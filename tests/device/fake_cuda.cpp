@@ -1,45 +1,14 @@
-#include "tests/device/fake_cuda.h"
+#include "tests/device/fake_cuda_state.h"
 
 #include <cstdlib>
 #include <cstring>
-#include <deque>
-#include <functional>
-#include <map>
-#include <set>
 
-using sg::testing::FakeCuda;
-
-// The queues. A stream is a list of work; an event is a place in a stream. Whoever waits does the
-// work up to there.
-
-/// Recorded work, which nobody has done.
-struct CUgraph_st {
-    std::vector<std::string> names;
-    std::vector<std::function<void()>> work;
-};
-struct CUgraphExec_st {
-    CUgraph_st graph;
-};
-struct CUstream_st {
-    std::deque<std::function<void()>> work;
-    size_t done = 0, queued = 0;
-    CUgraph_st* recording = nullptr;
-};
-struct CUevent_st {
-    CUstream_st* stream = nullptr;
-    size_t place = 0;
-    CUgraph_st* recording = nullptr;  ///< what the stream recorded into
-};
+using namespace sg::testing::fake_cuda;
 
 namespace {
 
-FakeCuda* fake = nullptr;
-cudaError_t sticky = cudaSuccess;
 std::map<void*, size_t> allocations;
 std::map<const void*, std::string> kernels;
-CUstream_st* recording_stream = nullptr;
-std::set<CUstream_st*> forked;  ///< others that record with it, and did not meet it again yet
-cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeThreadLocal;
 
 /// What may not be done while work is recorded.
 bool forbidden() {
@@ -53,18 +22,6 @@ void run_until(CUstream_st& stream, size_t place) {
         ++stream.done;
         if (sticky == cudaSuccess) work();
     }
-}
-
-cudaError_t queue(cudaStream_t stream, const std::string& name, std::function<void()> work) {
-    if (sticky != cudaSuccess) return sticky;
-    if (stream->recording) {
-        stream->recording->names.push_back(name);
-        stream->recording->work.push_back(std::move(work));
-        return cudaSuccess;
-    }
-    stream->work.push_back(std::move(work));
-    ++stream->queued;
-    return cudaSuccess;
 }
 
 }  // namespace
@@ -241,56 +198,6 @@ cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stre
         std::memset(to, value, bytes);
         fake->executed.emplace_back("fill");
     });
-}
-
-cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
-    std::swap(*mode, capture_mode);
-    return sticky;
-}
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
-    if (sticky != cudaSuccess) return sticky;
-    stream->recording = new CUgraph_st;
-    recording_stream = stream;
-    capture_mode = mode;
-    ++fake->live_graphs;
-    return cudaSuccess;
-}
-cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
-    *graph = std::exchange(stream->recording, nullptr);
-    recording_stream = nullptr;
-    if (forked.empty()) return sticky;
-    for (CUstream_st* other : std::exchange(forked, {})) other->recording = nullptr;
-    cudaGraphDestroy(std::exchange(*graph, nullptr));
-    return cudaErrorStreamCaptureUnjoined;
-}
-cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
-    --fake->live_graphs;
-    delete graph;
-    return sticky;
-}
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
-    if (fake->refuse_graph != cudaSuccess) return fake->refuse_graph;
-    ++fake->live_graphs;
-    *exec = new CUgraphExec_st{*graph};
-    return sticky;
-}
-cudaError_t cudaGraphExecUpdate(cudaGraphExec_t exec, cudaGraph_t graph,
-                                cudaGraphExecUpdateResultInfo*) {
-    if (exec->graph.names != graph->names) return cudaErrorGraphExecUpdateFailure;
-    ++fake->graph_updates;
-    exec->graph = *graph;
-    return sticky;
-}
-cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
-    --fake->live_graphs;
-    delete exec;
-    return sticky;
-}
-cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
-    ++fake->graph_launches;
-    for (size_t i = 0; i < exec->graph.work.size(); ++i)
-        if (queue(stream, exec->graph.names[i], exec->graph.work[i]) != cudaSuccess) break;
-    return sticky;
 }
 
 cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute, int) {
