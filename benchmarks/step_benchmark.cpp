@@ -8,6 +8,7 @@
 
 #include "kernels/common/philox.h"
 #include "kernels/common/processor.h"
+#include "train/joint_schedule.h"
 #include "train/memory_plan.h"
 
 namespace sg {
@@ -63,26 +64,43 @@ std::vector<Tensor> losses_of(const GeneratorStep& g) {
     return {g.loss_fake, g.loss_cls, g.loss_rec};
 }
 
-/// Milliseconds of a turn, updates included.
-double timed_turn(StarGan& model, const TrainingBatch& batch, const StepBenchmark& b, bool g_turn) {
-    Device& device = batch.x_real.device();
+/// Milliseconds that work() takes, as one CUDA graph where those are wanted.
+double timed(Device& device, const StepBenchmark& b, const char* name,
+             const std::function<void()>& work) {
+    device.synchronize();
     const auto start = std::chrono::steady_clock::now();
+    if (b.graph)
+        device.run_as_graph(name, work);
+    else
+        work();
+    device.synchronize();
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+        .count();
+}
+
+/// Of a turn, updates included.
+double timed_turn(StarGan& model, const TrainingBatch& batch, const StepBenchmark& b, bool g_turn) {
     std::vector<Tensor> losses;
     schedule_updates(model, g_turn, learning_rate, learning_rate, {});
-    const auto turn = [&] {
+    const double time = timed(batch.x_real.device(), b, g_turn ? "D and G" : "D", [&] {
         training_turn(model, {}, batch, b.step, g_turn, [&](const auto& step) {
             update(model, step, {});
             for (const Tensor& loss : losses_of(step)) losses.push_back(loss);
         });
-    };
-    if (b.graph)
-        device.run_as_graph(g_turn ? "D and G" : "D", turn);
-    else
-        turn();
-    for (const Tensor& loss : losses)  // waits for the device, too
+    });
+    for (const Tensor& loss : losses)
         require(std::isfinite(loss.item()), "benchmark", "a step has a loss of {}", loss.item());
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-        .count();
+    return time;
+}
+
+/// Of a D step with its part of the fakes that are made together.
+double timed_d_step(StarGan& model, const TrainingBatch& batch, const StepBenchmark& b) {
+    const int together = JointSchedule(1, "one", b.n_critic).together(0).count;
+    if (b.step == StepKind::reference || b.n_critic == 1) return timed_turn(model, batch, b, false);
+    std::vector<TrainingBatch> batches(together, batch);
+    const double fakes =
+        timed(batch.x_real.device(), b, "fakes", [&] { generate_fakes(model.G, batches); });
+    return fakes / together + timed_turn(model, batches[0], b, false);
 }
 
 double peak_rss_mb() {
@@ -113,7 +131,8 @@ StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& b,
                     .precision = b.precision,
                     .batch = b.batch_size,
                     .step = b.step,
-                    .side_stream = b.side_stream},
+                    .side_stream = b.side_stream,
+                    .n_critic = b.n_critic},
                    say);
     device.use_two_streams(b.side_stream);
     StarGan model(device, model_config(b), b.precision);
@@ -122,7 +141,7 @@ StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& b,
 
     std::vector<double> d_times, g_times;
     for (int i = 0; i < b.warmup + b.repeats; ++i) {
-        const double d = timed_turn(model, batch, b, false);
+        const double d = timed_d_step(model, batch, b);
         const double g = timed_turn(model, batch, b, true) - d;
         if (i < b.warmup) continue;
         d_times.push_back(d);

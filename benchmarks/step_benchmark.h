@@ -32,7 +32,7 @@ struct StepTime {
 StepTime summarise(std::vector<double> milliseconds);
 
 struct StepBenchmarkResult {
-    StepTime d_step;
+    StepTime d_step;  ///< with its part of the fakes that one pass of G makes for several steps
     StepTime g_step;  ///< what G's step adds to a turn: the fused steps share its first pass
     double iteration_ms = 0;    ///< per D update: (n_critic d + g) / n_critic, of the medians
     double tensor_peak_mb = 0;  ///< most memory ever in tensors

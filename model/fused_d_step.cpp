@@ -170,10 +170,30 @@ class DStep {
 }  // namespace
 
 DiscriminatorStep fused_d_step(const StarGan& model, const LossConfig& loss,
-                               const TrainingBatch& batch, const Tensor& x_fake) {
+                               const TrainingBatch& batch) {
     const GradMode off(false);
-    const Tensor fake = x_fake ? x_fake.detach() : generate(model.G, batch.x_real, batch.c_trg);
+    const Tensor fake = batch.x_fake ? batch.x_fake : generate(model.G, batch.x_real, batch.c_trg);
     return DStep(model, loss, batch, fake).run();
+}
+
+void generate_fakes(const Generator& G, std::span<TrainingBatch> batches) {
+    require(!batches.empty(), "fakes", "no batches");
+    const GradMode off(false);
+    const Tensor &x = batches[0].x_real, &c = batches[0].c_trg;
+    if (x.device().is_cpu()) {
+        for (TrainingBatch& batch : batches) batch.x_fake = generate(G, batch.x_real, batch.c_trg);
+        return;
+    }
+    const int64_t B = x.dim(0), N = B * int64_t(batches.size());
+    const Tensor all_x = Tensor::empty(x.device(), with_images(x.shape(), N), G.compute());
+    const Tensor all_c = Tensor::empty(c.device(), with_images(c.shape(), N), c.dtype());
+    for (int64_t i = 0; i < int64_t(batches.size()); ++i) {
+        convert(images(all_x, i * B, (i + 1) * B), batches[i].x_real);
+        images(all_c, i * B, (i + 1) * B).copy_from(batches[i].c_trg);
+    }
+    const Tensor fakes = generate(G, all_x, all_c);
+    for (int64_t i = 0; i < int64_t(batches.size()); ++i)
+        batches[i].x_fake = images(fakes, i * B, (i + 1) * B);
 }
 
 }  // namespace sg

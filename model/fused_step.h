@@ -11,10 +11,14 @@ namespace sg {
 
 /// D's step. D's passes over the real images, the fakes and x_hat are one batch; the penalty's
 /// gradient comes in closed form (D is piecewise linear), its tangents replacing x_hat's
-/// activations, so that one wgrad per layer does it all. `x_fake`, if given, is what G makes of the
-/// batch now; G does not learn here.
+/// activations, so that one wgrad per layer does it all. The fake is the batch's own if it has one;
+/// G does not learn here.
 DiscriminatorStep fused_d_step(const StarGan& model, const LossConfig& loss,
-                               const TrainingBatch& batch, const Tensor& x_fake = {});
+                               const TrainingBatch& batch);
+
+/// Gives batches of one shape their fakes, for D steps between which G stands still: all by one
+/// pass of G, but on the CPU, where that saves no time and takes memory.
+void generate_fakes(const Generator& G, std::span<TrainingBatch> batches);
 
 /// G's step. `to_target`, if given, is the pass G(x_real, c_trg) of this batch: that of the D step
 /// before, since which G has not changed.
@@ -42,7 +46,9 @@ void training_turn(const StarGan& model, const LossConfig& loss, const TrainingB
     }
     if (!g_turn) return done(fused_d_step(model, loss, batch));
     GeneratorPass to_target(model.G, batch.x_real, batch.c_trg);
-    done(fused_d_step(model, loss, batch, to_target.output()));
+    TrainingBatch with_fake = batch;
+    with_fake.x_fake = to_target.output();
+    done(fused_d_step(model, loss, with_fake));
     done(fused_g_step(model, loss, batch, std::move(to_target)));
 }
 

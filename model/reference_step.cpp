@@ -4,7 +4,7 @@ namespace sg {
 
 DiscriminatorStep reference_d_step(const StarGan& model, const LossConfig& loss,
                                    const TrainingBatch& batch) {
-    const auto& [x_real, c_org, c_trg, alpha, group] = batch;
+    const auto& [x_real, c_org, c_trg, alpha, group, unused] = batch;
     DiscriminatorStep step;
     {
         const GradMode off(false);  // G does not learn here
@@ -42,7 +42,7 @@ DiscriminatorStep reference_d_step(const StarGan& model, const LossConfig& loss,
 
 GeneratorStep reference_g_step(const StarGan& model, const LossConfig& loss,
                                const TrainingBatch& batch) {
-    const auto& [x_real, c_org, c_trg, alpha, group] = batch;
+    const auto& [x_real, c_org, c_trg, alpha, group, unused] = batch;
     GeneratorStep step;
 
     const Tensor x_fake = model.G.forward(x_real, c_trg);  // original to target

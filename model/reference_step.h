@@ -9,6 +9,7 @@ namespace sg {
 struct TrainingBatch {
     Tensor x_real, c_org, c_trg, alpha;
     int group = 0;
+    Tensor x_fake = {};  ///< what the present G makes of it, for the fused D step; or undefined
 };
 
 /// The D step's losses, unweighted, and everything a test wants to see. A loss is a tensor [1]

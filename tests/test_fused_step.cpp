@@ -1,6 +1,7 @@
 #include "engine/conv_into.h"
 #include "model/fused_step.h"
 #include "tests/model_cases.h"
+#include "train/joint_schedule.h"
 
 using namespace sg;
 using namespace sg::testing;
@@ -63,8 +64,9 @@ void check_steps(const StarGan& model, const LossConfig& loss, const TrainingBat
     check_same(fused_g_step(model, loss, batch), want, allowed);
     // One pass of G for both steps.
     GeneratorPass to_target(model.G, batch.x_real, batch.c_trg);
-    check_same(fused_d_step(model, loss, batch, to_target.output()),
-               reference_d_step(model, loss, batch), allowed);
+    TrainingBatch with_fake = batch;
+    with_fake.x_fake = to_target.output();
+    check_same(fused_d_step(model, loss, with_fake), reference_d_step(model, loss, batch), allowed);
     check_same(fused_g_step(model, loss, batch, std::move(to_target)), want, allowed);
 }
 
@@ -109,16 +111,57 @@ TEST_CASE("the fused step equals the reference for other sizes, depths and batch
     }
 }
 
+TEST_CASE("fakes made together are those made one by one", "[fused]") {
+    std::vector<std::unique_ptr<Device>> devices;
+    devices.push_back(Device::cpu(2));
+    devices.push_back(Device::sim({.threads = 2}));
+    for (const auto& device : devices)
+        for (const Precision precision : {Precision::f64, Precision::f32, Precision::bf16}) {
+            if (!device->is_cpu() && precision == Precision::f64) continue;
+            INFO(device->name() << ", " << to_string(precision));
+            const StarGan model = make_model(*device, tiny_config(), precision, 3);
+            std::vector<TrainingBatch> batches;
+            for (int i = 0; i < 3; ++i)
+                batches.push_back(
+                    random_batch(*device, tiny_config(), precision, i % 2, 2, 60 + uint64_t(i)));
+            generate_fakes(model.G, batches);
+            const double allowed = precision == Precision::bf16  ? 2e-2
+                                   : precision == Precision::f32 ? 1e-5
+                                                                 : 1e-12;
+            for (const TrainingBatch& batch : batches) {
+                const Tensor want = generate(model.G, batch.x_real, batch.c_trg);
+                CHECK(distance(batch.x_fake, want) <= allowed);
+                for (const TrainingBatch& other : batches)
+                    if (&other != &batch) CHECK(distance(other.x_fake, want) > 0.05);
+            }
+        }
+}
+
 TEST_CASE("training by fused steps stays with the reference", "[fused]") {
     const auto device = Device::cpu(2);
     for (int n_critic : {1, 2, 3, 7}) {
         INFO("n_critic " << n_critic);
         StarGan reference = make_model(*device, tiny_config(), Precision::f64, 3);
         StarGan fused = make_model(*device, tiny_config(), Precision::f64, 3);
+        const JointSchedule schedule(1, "one", n_critic);
+        std::vector<TrainingBatch> together;
         for (int i = 0; i < 2 * n_critic + 1; ++i) {
-            const auto batch =
-                random_batch(*device, tiny_config(), Precision::f64, i % 2, 2, 40 + uint64_t(i));
+            const auto make_batch = [&](int64_t number) {
+                return random_batch(*device, tiny_config(), Precision::f64, int(number % 2), 2,
+                                    40 + uint64_t(number));
+            };
             const bool g_turn = (i + 1) % n_critic == 0;
+            TrainingBatch batch = make_batch(i);
+            if (const auto [first, count] = schedule.together(i); !g_turn) {
+                if (first == i) {
+                    together.clear();
+                    for (int64_t k = first; k < first + count; ++k)
+                        together.push_back(make_batch(k));
+                    generate_fakes(fused.G, together);
+                }
+                batch = together[i - first];
+                REQUIRE(batch.x_fake);
+            }
             apply(reference, reference_d_step(reference, {}, batch), 1e-3, {});
             training_turn(fused, {}, batch, StepKind::fused, g_turn,
                           [&](const auto& step) { apply(fused, step, 1e-3, {}); });
@@ -196,8 +239,9 @@ TEST_CASE("the fused D step takes less memory, and gives the same bits twice", "
         step(model, batch, x_fake);
         return device->arena().peak_bytes() - before;
     };
-    const auto fused = peak([](const StarGan& m, const TrainingBatch& b, const Tensor& fake) {
-        const auto first = fused_d_step(m, {}, b, fake), again = fused_d_step(m, {}, b, fake);
+    const auto fused = peak([](const StarGan& m, TrainingBatch b, const Tensor& fake) {
+        b.x_fake = fake;
+        const auto first = fused_d_step(m, {}, b), again = fused_d_step(m, {}, b);
         for (size_t i = 0; i < first.grads.size(); ++i)
             CHECK(first.grads[i].to_host() == again.grads[i].to_host());
     });

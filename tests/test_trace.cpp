@@ -162,21 +162,30 @@ TEST_CASE("a training step reads what was written, from memory that it has", "[t
                 ModelConfig config = tiny_config();
                 config.g_repeat_num = 1;
                 StarGan model = make_model(*device, config, precision, 3);
-                const auto batch = random_batch(*device, config, precision, 0, 2, 5);
+                std::vector<TrainingBatch> together;
+                for (uint64_t i = 0; i < 3; ++i)
+                    together.push_back(random_batch(*device, config, precision, 0, 2, 5 + i));
                 StepLog log(model, 2, 2);
-                log.begin(1, 0, 1e-4, 1e-4);
-                schedule_updates(model, true, 1e-4, 1e-4, {});
-                const size_t before = device->trace().entries().size();
-                training_turn(model, {}, batch, kind, true, [&](const auto& step) {
-                    log.add(step, batch);
-                    update(model, step, {}, log.halted());
-                });
-                // A turn can be recorded as a CUDA graph: the host has no part in it.
-                const auto& entries = device->trace().entries();
                 int aside = 0;
-                for (size_t i = before; i < entries.size(); ++i) {
-                    CHECK((entries[i].name != "upload" && entries[i].name != "download"));
-                    aside += entries[i].stream == 1 && entries[i].name == "conv_wgrad_kernel";
+                // As trainer.cpp does it: D's turn, before it the fakes that are made together, and
+                // a turn of both.
+                for (const bool g_turn : {false, true}) {
+                    log.begin(1, 0, 1e-4, 1e-4);
+                    schedule_updates(model, g_turn, 1e-4, 1e-4, {});
+                    const size_t before = device->trace().entries().size();
+                    if (kind == StepKind::fused && !g_turn)
+                        generate_fakes(model.G, std::span(together).first(2));
+                    const TrainingBatch batch = std::exchange(together[g_turn ? 2 : 0], {});
+                    training_turn(model, {}, batch, kind, g_turn, [&](const auto& step) {
+                        log.add(step, batch);
+                        update(model, step, {}, log.halted());
+                    });
+                    // It can be recorded as a CUDA graph: the host has no part in it.
+                    const auto& entries = device->trace().entries();
+                    for (size_t i = before; i < entries.size(); ++i) {
+                        CHECK((entries[i].name != "upload" && entries[i].name != "download"));
+                        aside += entries[i].stream == 1 && entries[i].name == "conv_wgrad_kernel";
+                    }
                 }
                 CHECK((aside > 0) == two_streams);
                 log.read();

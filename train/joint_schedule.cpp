@@ -1,5 +1,7 @@
 #include "train/joint_schedule.h"
 
+#include <algorithm>
+
 #include "kernels/common/error.h"
 
 namespace sg {
@@ -20,6 +22,14 @@ std::vector<JointSchedule::Step> JointSchedule::steps(int64_t iteration) const {
     std::vector<Step> steps;
     for (int set = 0; set < sets_; ++set) steps.push_back(step(set, iteration));
     return steps;
+}
+
+JointSchedule::Batches JointSchedule::together(int64_t batch) const {
+    const int64_t step = batch % n_critic_, before_last = n_critic_ - 1;
+    if (step == before_last) return {.first = batch, .count = 1};
+    const int64_t begin = step / most_together * most_together;
+    return {.first = batch - step + begin,
+            .count = int(std::min<int64_t>(most_together, before_last - begin))};
 }
 
 int64_t JointSchedule::batches_before(int set, int64_t iteration) const {

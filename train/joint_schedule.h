@@ -34,6 +34,20 @@ class JointSchedule {
     /// How many batches a data set has given before an iteration.
     int64_t batches_before(int set, int64_t iteration) const;
 
+    /// Batches of one data set, by number.
+    struct Batches {
+        int64_t first;
+        int count;
+        bool operator==(const Batches&) const = default;
+    };
+    /// The largest number of batches whose fakes are made by one pass of G: more would only take
+    /// memory.
+    static constexpr int most_together = 8;
+    /// The batches whose fakes are made together with that of `batch`: those of the D steps between
+    /// two G steps but the last one, which shares its fake with the G step. No G step, on whatever
+    /// data set, comes between them. They do not depend on where a run was resumed.
+    Batches together(int64_t batch) const;
+
   private:
     int sets_, n_critic_;
     bool all_;

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include <fmt/ranges.h>
 
 #include "model/reference_step.h"
+#include "train/joint_schedule.h"
 #include "train/step_log.h"
 
 namespace sg {
@@ -28,19 +30,31 @@ TrainingPlan run_iteration(Device& planning, const PlannedRun& run) {
     };
     std::vector<Tensor> grid;  // every face with every target
     if (run.samples > 0) grid.push_back(images(run.samples));
-    const TrainingBatch batch{.x_real = images(run.batch),
-                              .c_org = labels(run.batch),
-                              .c_trg = labels(run.batch),
-                              .alpha = Tensor::empty(planning, {run.batch}, master)};
+    const auto new_batch = [&] {
+        return TrainingBatch{.x_real = images(run.batch),
+                             .c_org = labels(run.batch),
+                             .c_trg = labels(run.batch),
+                             .alpha = Tensor::empty(planning, {run.batch}, master)};
+    };
     StepLog log(model, run.batch, run.log_rows);
     log.begin(1, 0, 0, 0);
-    const auto take = [&](const auto& step) {
-        log.add(step, batch);
-        apply(model, step, 0, {}, log.halted());
+    const auto turn = [&](const TrainingBatch& batch, bool g_turn) {
+        training_turn(model, run.loss, batch, run.step, g_turn, [&](const auto& step) {
+            log.add(step, batch);
+            apply(model, step, 0, {}, log.halted());
+        });
     };
-    training_turn(model, run.loss, batch, run.step, false, take);
+    // As trainer.cpp does it: every data set has its batches up to the next G step.
+    const auto ahead = JointSchedule(run.sets, "one", run.n_critic).together(0);
+    std::vector<std::vector<TrainingBatch>> sets(run.sets);
+    for (auto& batches : sets) {
+        for (int i = 0; i < ahead.count; ++i) batches.push_back(new_batch());
+        if (run.step == StepKind::fused) generate_fakes(model.G, batches);
+        turn(std::exchange(batches[0], {}), false);
+    }
+    sets.clear();
     plan.d_step_bytes = planning.arena().peak_bytes() - plan.model_bytes;
-    training_turn(model, run.loss, batch, run.step, true, take);
+    turn(new_batch(), true);
     plan.peak_bytes = planning.arena().peak_bytes();
     return plan;
 }

@@ -27,6 +27,8 @@ struct PlannedRun {
     StepKind step = StepKind::fused;
     bool side_stream = false;
     int64_t log_rows = 10;  ///< D steps whose losses wait on the device
+    int n_critic = 5;       ///< D steps per G step
+    int sets = 1;           ///< data sets
 };
 
 struct TrainingPlan {

@@ -38,7 +38,9 @@ class Run {
                                  .loss = loss_,
                                  .step = step_,
                                  .side_stream = config_.side_stream,
-                                 .log_rows = log_rows()};
+                                 .log_rows = log_rows(),
+                                 .n_critic = config_.n_critic,
+                                 .sets = data_.sets()};
         prepare_device(device, planned, say_);
         device.use_two_streams(config_.side_stream);
         data_.make_resident(device, say_);
@@ -100,27 +102,32 @@ class Run {
     /// On every data set whose turn it is.
     void iterate(int64_t end) {
         for (const JointSchedule::Step& step : schedule_.steps(iteration_)) {
-            const TrainingBatch batch = data_.next(step.set);
-            if (!std::exchange(timed_, true)) report_time(batch, end);
-            learn(batch, step.g_step);
+            const std::span<TrainingBatch> fetched = data_.fetch(step);
+            if (!std::exchange(timed_, true)) report_time(fetched[0], end);
+            learn(step, fetched);
         }
         ++iteration_;
     }
 
-    void learn(const TrainingBatch& batch, bool g_step) {
+    /// `fetched`: the batches that came with the step's, if they came now.
+    void learn(const JointSchedule::Step& now, std::span<TrainingBatch> fetched) {
         const double factor = lr_factor(config_, iteration_);
         const double g_lr = config_.g_lr * factor, d_lr = config_.d_lr * factor;
         const AdamOptions adam{.beta1 = config_.beta1, .beta2 = config_.beta2};
-        log_->begin(iteration_ + 1, batch.group, g_lr, d_lr);
-        schedule_updates(*model_, g_step, d_lr, g_lr, adam);
+        log_->begin(iteration_ + 1, now.set, g_lr, d_lr);
+        schedule_updates(*model_, now.g_step, d_lr, g_lr, adam);
+        const bool fakes = !fetched.empty() && !now.g_step && step_ == StepKind::fused;
         const auto turn = [&] {
-            training_turn(*model_, loss_, batch, step_, g_step, [&](const auto& step) {
+            if (fakes) generate_fakes(model_->G, fetched);
+            const TrainingBatch batch = data_.take(now);
+            training_turn(*model_, loss_, batch, step_, now.g_step, [&](const auto& step) {
                 log_->add(step, batch);
                 update(*model_, step, adam, log_->halted());
             });
         };
         if (!config_.graph) return turn();
-        device_.run_as_graph(fmt::format("{} {}", g_step ? "D and G" : "D", batch.group), turn);
+        const char* kind = now.g_step ? "D and G" : fakes ? "fakes and D" : "D";
+        device_.run_as_graph(fmt::format("{} {}", kind, now.set), turn);
     }
 
     /// Whether a step's losses are to be shown: those of the last turn of the data sets before

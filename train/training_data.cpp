@@ -1,5 +1,7 @@
 #include "train/training_data.h"
 
+#include <utility>
+
 #include "kernels/common/philox.h"
 #include "train/open_dataset.h"
 
@@ -8,7 +10,10 @@ namespace sg {
 struct TrainingData::Feed {
     Loader loader;
     BatchUploader uploader;
-    size_t reported = 0;  // of the images that were skipped
+    const JointSchedule& schedule;
+    JointSchedule::Batches there{};           // on the device
+    std::vector<TrainingBatch> batches = {};  // these; empty ones have been taken
+    size_t reported = 0;                      // of the images that were skipped
 };
 
 uint64_t seed_of_set(uint64_t seed, int set) {
@@ -81,16 +86,29 @@ void TrainingData::start(Device& device, const JointSchedule& schedule, int64_t 
         const ResidentImages* resident = resident_[k].get();
         options.pixels = !resident;
         if (resident) options.damaged = resident->damaged();
+        const auto first = schedule.together(schedule.batches_before(k, iteration));
+        options.prefetch = std::max(options.prefetch, schedule.together(0).count + 1);
         feeds_.emplace_back(new Feed{
-            .loader = {*sets_[k].dataset, sets_[k].split.train, options,
-                       schedule.batches_before(k, iteration)},
-            .uploader = {device, config_.batch_size, size, layout_, k, options.seed, resident}});
+            .loader = {*sets_[k].dataset, sets_[k].split.train, options, first.first},
+            .uploader = {device, config_.batch_size, size, layout_, k, options.seed, resident},
+            .schedule = schedule});
     }
 }
 
-TrainingBatch TrainingData::next(int set) {
-    Feed& feed = *feeds_[set];
-    return feed.uploader.upload(feed.loader.next());
+std::span<TrainingBatch> TrainingData::fetch(const JointSchedule::Step& step) {
+    Feed& feed = *feeds_[step.set];
+    const JointSchedule::Batches wanted = feed.schedule.together(step.batch);
+    if (wanted == feed.there) return {};
+    feed.batches.clear();
+    for (int i = 0; i < wanted.count; ++i)
+        feed.batches.push_back(feed.uploader.upload(feed.loader.next()));
+    feed.there = wanted;
+    return feed.batches;
+}
+
+TrainingBatch TrainingData::take(const JointSchedule::Step& step) {
+    Feed& feed = *feeds_[step.set];
+    return std::exchange(feed.batches[step.batch - feed.there.first], {});
 }
 
 std::vector<std::string> TrainingData::new_skips() {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,10 +44,14 @@ class TrainingData {
     /// Uploads the images that the setting `resident` (resident.h) wants on the device. To be
     /// called once the device has taken the memory of the training.
     void make_resident(Device& device, const Say& say);
-    /// Starts loading where `iteration` begins. The batches of a data set come in order.
+    /// Starts loading where `iteration` begins.
     void start(Device& device, const JointSchedule& schedule, int64_t iteration);
-    /// The next batch of a data set, on the device.
-    TrainingBatch next(int set);
+    /// Brings a step's batch to the device unless it is there, and those whose fakes are made with
+    /// it (JointSchedule::together): then returns them all, for their fakes, else nothing. The
+    /// steps are those of the schedule, in order.
+    std::span<TrainingBatch> fetch(const JointSchedule::Step& step);
+    /// That batch; the device's memory is then the caller's.
+    TrainingBatch take(const JointSchedule::Step& step);
     /// Names of images that failed to decode since the last call.
     std::vector<std::string> new_skips();
 
