@@ -1,5 +1,6 @@
 #include "engine/conv_into.h"
 #include "model/fused_step.h"
+#include "tests/gpu_device.h"
 #include "tests/model_cases.h"
 #include "train/joint_schedule.h"
 
@@ -115,6 +116,7 @@ TEST_CASE("fakes made together are those made one by one", "[fused]") {
     std::vector<std::unique_ptr<Device>> devices;
     devices.push_back(Device::cpu(2));
     devices.push_back(Device::sim({.threads = 2}));
+    if (auto gpu = gpu_device(ConvPolicy::own)) devices.push_back(std::move(gpu));
     for (const auto& device : devices)
         for (const Precision precision : {Precision::f64, Precision::f32, Precision::bf16}) {
             if (!device->is_cpu() && precision == Precision::f64) continue;
