@@ -135,7 +135,7 @@ StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& b,
                     .n_critic = b.n_critic},
                    say);
     device.use_two_streams(b.side_stream);
-    StarGan model(device, model_config(b), b.precision);
+    StarGan model(device, model_config(b), b.precision, 0, masters_for(b.step));
     initialise(model, seed);
     const TrainingBatch batch = random_batch(device, b);
 

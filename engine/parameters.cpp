@@ -3,6 +3,7 @@
 #include "engine/ops.h"
 #include "engine/run_kernel.h"
 #include "kernels/adam/adam.h"
+#include "kernels/adam/split_master.h"
 
 namespace sg {
 
@@ -18,7 +19,7 @@ int64_t padded(int64_t count, DType dtype) {
 
 Parameters::Parameters(Device& device, DType dtype, DType compute,
                        const std::vector<std::pair<std::string, Shape>>& declarations,
-                       Moments moments) {
+                       Moments moments, Masters masters) {
     require(dtype != DType::bf16, "parameters", "are kept in f32 or f64, not bf16");
     int64_t total = 0;
     for (const auto& [name, shape] : declarations) {
@@ -31,10 +32,17 @@ Parameters::Parameters(Device& device, DType dtype, DType compute,
         second_ = Tensor::zeros(device, {total}, dtype);
         schedule_ = std::make_shared<DeviceBytes>(device, sizeof(AdamSchedule));
     }
-    if (compute != dtype && !device.is_cpu()) rounded_ = Tensor::empty(device, {total}, compute);
-    for (const Entry& entry : entries_) {
-        tensors_.push_back(values_.slice_flat(entry.offset, entry.shape));
-        tensors_.back().set_requires_grad().set_name(entry.name);
+    const bool rounds = compute != dtype && !device.is_cpu();
+    splits_ = rounds && masters == Masters::split;
+    if (rounds && !splits_) rounded_ = Tensor::empty(device, {total}, compute);
+    for (size_t i = 0; i < entries_.size(); ++i) {
+        constexpr size_t convolution = 4;  // axes
+        const Tensor whole = part(values_, i);
+        if (splits_ && entries_[i].shape.size() == convolution)
+            tensors_.push_back(whole.reinterpret(compute, entries_[i].shape));
+        else
+            tensors_.push_back(Tensor(whole).set_requires_grad());
+        tensors_.back().set_name(entries_[i].name);
     }
 }
 
@@ -49,7 +57,7 @@ Tensor Parameters::part(const Tensor& flat, size_t i) const {
 }
 
 Tensor Parameters::operand(size_t i) const {
-    if (!rounded_) return tensors_[i];
+    if (!rounded_) return tensors_[i];  // split, or nothing is rounded
     if (const uint64_t now = tensors_[0].version(); rounded_version_ != now) {
         const GradMode off(false);
         Tensor rounded = rounded_;
@@ -57,6 +65,31 @@ Tensor Parameters::operand(size_t i) const {
         rounded_version_ = now;
     }
     return part(rounded_, i).set_name(entries_[i].name);  // for errors, as the entry's
+}
+
+int16_t* Parameters::low(size_t i) const {
+    return reinterpret_cast<int16_t*>(tensors_[i].data<bf16>() + tensors_[i].size());
+}
+
+Tensor Parameters::value(size_t i) const {
+    if (!is_split(i)) return tensors_[i];
+    const Tensor joined = Tensor::empty(values_.device(), entries_[i].shape, dtype());
+    joined.device().run([&](auto& context) {
+        join_master(context, JoinArgs{.count = joined.size(),
+                                      .high = tensors_[i].data<bf16>(),
+                                      .low = low(i),
+                                      .values = joined.data<float>()});
+    });
+    return joined;
+}
+
+void Parameters::split(size_t i, const Tensor& values) {
+    values.device().run([&](auto& context) {
+        split_master(context, SplitArgs{.count = values.size(),
+                                        .values = values.data<float>(),
+                                        .high = tensors_[i].data<bf16>(),
+                                        .low = low(i)});
+    });
 }
 
 Tensor Parameters::first_moment(size_t i) const {
@@ -69,21 +102,23 @@ Tensor Parameters::second_moment(size_t i) const {
     return part(second_, i);
 }
 
-void Parameters::require_count(size_t i, size_t given) const {
-    require(int64_t(given) == tensors_[i].size(), "parameters", "{} has {} elements, given {}",
-            entries_[i].name, tensors_[i].size(), given);
+template <class Host>
+void Parameters::assign_values(size_t i, std::span<const Host> values) {
+    require(int64_t(values.size()) == tensors_[i].size(), "parameters",
+            "{} has {} elements, given {}", entries_[i].name, tensors_[i].size(), values.size());
+    if (is_split(i))
+        split(i, Tensor::from_host(values_.device(), entries_[i].shape, values, dtype()));
+    else
+        tensors_[i].assign(values);
+    values_.mark_changed();
 }
 
 void Parameters::assign(size_t i, std::span<const double> values) {
-    require_count(i, values.size());
-    tensors_[i].assign(values);
-    values_.mark_changed();
+    assign_values(i, values);
 }
 
 void Parameters::assign(size_t i, std::span<const float> values) {
-    require_count(i, values.size());
-    tensors_[i].assign(values);
-    values_.mark_changed();
+    assign_values(i, values);
 }
 
 void Parameters::schedule_adam(int64_t step, double learning_rate, const AdamOptions& options) {
@@ -100,7 +135,6 @@ void Parameters::adam_step(const std::vector<Tensor>& gradients, const AdamOptio
             gradients.size(), entries_.size());
     require(std::exchange(scheduled_, false), "adam", "no update was scheduled");
     const auto* schedule = static_cast<const AdamSchedule*>(schedule_->data());
-    const bool rounded = rounded_ && rounded_version_ == tensors_[0].version();
     for (size_t i = 0; i < entries_.size(); ++i) {
         const Tensor& gradient = gradients[i];
         require(gradient.shape() == entries_[i].shape && gradient.dtype() == dtype(), "adam",
@@ -109,7 +143,7 @@ void Parameters::adam_step(const std::vector<Tensor>& gradients, const AdamOptio
         run_master_kernel("adam", gradient, [&]<class T>(auto& context) {
             adam_update(context,
                         AdamArgs<T>{.count = gradient.size(),
-                                    .p = tensors_[i].data<T>(),
+                                    .p = is_split(i) ? nullptr : tensors_[i].data<T>(),
                                     .m = first_moment(i).data<T>(),
                                     .v = second_moment(i).data<T>(),
                                     .g = gradient.data<T>(),
@@ -117,12 +151,12 @@ void Parameters::adam_step(const std::vector<Tensor>& gradients, const AdamOptio
                                     .beta1 = options.beta1,
                                     .beta2 = options.beta2,
                                     .eps = options.eps,
-                                    .p_bf16 = rounded ? part(rounded_, i).data<bf16>() : nullptr,
+                                    .high = is_split(i) ? tensors_[i].data<bf16>() : nullptr,
+                                    .low = is_split(i) ? low(i) : nullptr,
                                     .halted = halted});
         });
     }
     values_.mark_changed();
-    if (rounded) rounded_version_ = tensors_[0].version();
 }
 
 void Parameters::require_alike(const Parameters& other) const {
@@ -136,20 +170,33 @@ void Parameters::require_alike(const Parameters& other) const {
 
 void Parameters::copy_values(const Parameters& other) {
     require_alike(other);
-    values_.copy_from(other.values_);
+    for (size_t i = 0; i < entries_.size(); ++i) {
+        Tensor to = tensors_[i];
+        if (is_split(i))
+            split(i, other.value(i));
+        else
+            to.copy_from(other.value(i));
+    }
     values_.mark_changed();
 }
 
 void Parameters::average_with(const Parameters& other, double decay, const int32_t* halted) {
     require_alike(other);
     require(decay >= 0 && decay < 1, "ema", "decay is {}, expected in [0, 1)", decay);
-    run_master_kernel("ema", values_, [&]<class T>(auto& context) {
-        ema_update(context, EmaArgs<T>{.count = values_.size(),
-                                       .average = values_.data<T>(),
-                                       .p = other.values_.data<T>(),
-                                       .decay = decay,
-                                       .halted = halted});
-    });
+    const auto average = [&](const Tensor& to, const Tensor& from) {
+        run_master_kernel("ema", to, [&]<class T>(auto& context) {
+            ema_update(context, EmaArgs<T>{.count = to.size(),
+                                           .average = to.data<T>(),
+                                           .p = from.data<T>(),
+                                           .decay = decay,
+                                           .halted = halted});
+        });
+    };
+    require(!splits_, "ema", "an average is not split");
+    if (other.splits_)
+        for (size_t i = 0; i < entries_.size(); ++i) average(tensors_[i], other.value(i));
+    else
+        average(values_, other.values_);
     values_.mark_changed();
 }
 

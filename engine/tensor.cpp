@@ -203,6 +203,17 @@ Tensor Tensor::slice_flat(int64_t offset, Shape shape) const {
     return share(offset, std::move(shape));
 }
 
+Tensor Tensor::reinterpret(DType dtype, Shape shape) const {
+    const int64_t from = int64_t(size_of(impl_->dtype)), to = int64_t(size_of(dtype));
+    require(impl_->offset * from % to == 0 && element_count(shape) * to <= size() * from, "tensor",
+            "{} {} does not fit into {} {}", to_string(dtype), to_string(shape),
+            to_string(impl_->dtype), to_string(impl_->shape));
+    Tensor result = share(0, std::move(shape));
+    result.impl_->dtype = dtype;
+    result.impl_->offset = impl_->offset * from / to;
+    return result;
+}
+
 void Tensor::set_node(std::shared_ptr<Node> node, int index) {
     impl_->node = std::move(node);
     impl_->output_index = index;

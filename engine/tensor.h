@@ -68,6 +68,8 @@ class Tensor {
     Tensor view(Shape shape) const;
     /// `size` consecutive elements from `offset` as a tensor of their own (shares the data).
     Tensor slice_flat(int64_t offset, Shape shape) const;
+    /// The bytes of the first elements as elements of another type (shares the data).
+    Tensor reinterpret(DType dtype, Shape shape) const;
 
     /// Changes whenever the data is known to have changed; 0 for a computed tensor. Convolutions
     /// keep laid-out weights as long as it stays the same.

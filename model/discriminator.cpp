@@ -21,11 +21,13 @@ std::vector<std::pair<std::string, Shape>> declare(const ModelConfig& config) {
 
 }  // namespace
 
-Discriminator::Discriminator(Device& device, const ModelConfig& config, Precision precision)
+Discriminator::Discriminator(Device& device, const ModelConfig& config, Precision precision,
+                             Masters masters)
     : config_(config),
       compute_(compute_type(precision)),
       math_(conv_math(precision)),
-      parameters_(device, master_type(precision), compute_, declare(config)) {}
+      parameters_(device, master_type(precision), compute_, declare(config), Moments::adam,
+                  masters) {}
 
 const Tensor& Discriminator::weight(int layer) const {
     return parameters_[fmt::format("main.{}.weight", 2 * layer)];

@@ -17,7 +17,8 @@ class Discriminator {
     };
     static constexpr double slope = 0.01;
 
-    Discriminator(Device& device, const ModelConfig& config, Precision precision);
+    Discriminator(Device& device, const ModelConfig& config, Precision precision,
+                  Masters masters = Masters::whole);
 
     /// x [N,H,W,3], master type.
     Output forward(const Tensor& x) const;

@@ -120,7 +120,7 @@ class DStep {
 
     Tensor gradient(const Tensor& weight, const Tensor& x, const Tensor& grad_y,
                     const ConvOptions& options) const {
-        const Tensor out = Tensor::empty(weight.device(), weight.shape(), weight.dtype());
+        const Tensor out = Tensor::empty(weight.device(), weight.shape(), D_.parameters().dtype());
         conv2d_wgrad_into(out, x, grad_y, options);
         return out;
     }

@@ -31,6 +31,10 @@ GeneratorStep fused_g_step(const StarGan& model, const LossConfig& loss,
 enum class StepKind { reference, fused };
 StepKind step_kind_from_string(const std::string& text);
 const char* to_string(StepKind kind);
+/// How the parameters are kept that it trains: the fused step does not differentiate by them.
+inline Masters masters_for(StepKind kind) {
+    return kind == StepKind::fused ? Masters::split : Masters::whole;
+}
 
 /// A batch's turn: D's step and, where it is G's turn too, G's. done(step) is called with each and
 /// updates the model, so that G meets the D of after its step. A step's gradients are gone

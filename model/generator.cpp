@@ -88,9 +88,9 @@ Tensor convolve(const GeneratorLayer& layer, const Tensor& x) {
 }  // namespace
 
 Generator::Generator(Device& device, const ModelConfig& config, Precision precision,
-                     Moments moments)
+                     Moments moments, Masters masters)
     : compute_(compute_type(precision)),
-      parameters_(device, master_type(precision), compute_, declare(config), moments),
+      parameters_(device, master_type(precision), compute_, declare(config), moments, masters),
       layers_(make_layers(config, conv_math(precision), parameters_)) {}
 
 Tensor Generator::forward(const Tensor& x, const Tensor& labels) const {

@@ -30,7 +30,7 @@ struct GeneratorLayer {
 class Generator {
   public:
     Generator(Device& device, const ModelConfig& config, Precision precision,
-              Moments moments = Moments::adam);
+              Moments moments = Moments::adam, Masters masters = Masters::whole);
 
     /// x [N,H,W,3] in [-1,1] and labels [N, label_dim], both master type -> [N,H,W,3], master type.
     Tensor forward(const Tensor& x, const Tensor& labels) const;

@@ -56,7 +56,7 @@ Tensor input_gradient(const GeneratorLayer& layer, const Tensor& w, const Tensor
 /// The gradient by the layer's weight, of w's shape.
 Tensor weight_gradient(const GeneratorLayer& layer, const Tensor& w, const Tensor& x,
                        const Tensor& u) {
-    const Tensor out = Tensor::empty(u.device(), w.shape(), layer.weight.dtype());
+    const Tensor out = Tensor::empty(u.device(), w.shape(), master_type(u.dtype()));
     if (layer.kind == Kind::transposed)  // the convolution that it is the transpose of has u for x
         conv2d_wgrad_into(out, u, x, layer.options);
     else
@@ -77,10 +77,10 @@ Tensor weight_for(const Generator& G, size_t l, const Tensor& x) {
 
 /// What layer l's normalisation is given; the first one up to a constant per image and channel,
 /// which it removes.
-Tensor sums_of(const GeneratorLayer& layer, size_t l, const Tensor& w, const Tensor& map,
+Tensor sums_of(const Generator& G, size_t l, const Tensor& w, const Tensor& map,
                const Tensor& labels) {
-    const Tensor sums = convolve(layer, w, map);
-    if (l == 0) add_labels(sums, labels, layer.weight);
+    const Tensor sums = convolve(G.layers()[l], w, map);
+    if (l == 0) add_labels(sums, labels, G.parameters().value(0));
     return sums;
 }
 
@@ -102,7 +102,7 @@ Tensor generate(const Generator& G, const Tensor& x, const Tensor& labels) {
     for (size_t l = 0; l < G.layers().size(); ++l) {
         const GeneratorLayer& layer = G.layers()[l];
         if (layer.opens_block) skip = map;
-        map = sums_of(layer, l, weight_for(G, l, x), map, labels);
+        map = sums_of(G, l, weight_for(G, l, x), map, labels);
         if (layer.is_head()) break;
         const Tensor residual = layer.closes_block ? std::exchange(skip, {}) : Tensor();
         instance_norm_into(map, map, layer.gamma, layer.beta,
@@ -128,7 +128,7 @@ GeneratorPass::GeneratorPass(const Generator& G, const Tensor& x, const Tensor& 
         // Every other block's result; the one after it is this one and a normalised map.
         const bool leaves_block = l > 0 && layers_[l - 1].closes_block;
         if (leaves_block && ++blocks % 2 == 1) kept.input = map;
-        const Tensor sums = sums_of(layer, l, weights_[l], map, labels_);
+        const Tensor sums = sums_of(G, l, weights_[l], map, labels_);
         if (layer.is_head()) {
             output_ = tanh(sums);
             return;

@@ -7,12 +7,12 @@
 namespace sg {
 
 StarGan::StarGan(Device& device, const ModelConfig& model_config, Precision model_precision,
-                 double ema_decay)
+                 double ema_decay, Masters masters)
     : config((validate(model_config), model_config)),
       precision(model_precision),
       ema(ema_decay),
-      G(device, config, precision),
-      D(device, config, precision) {
+      G(device, config, precision, Moments::adam, masters),
+      D(device, config, precision, masters) {
     require(ema >= 0 && ema < 1, "model", "ema is {}, expected a decay in [0, 1), 0 for none", ema);
     if (ema > 0) G_ema.emplace(device, config, precision, Moments::none);
 }

@@ -13,7 +13,8 @@ namespace sg {
 /// Growing of GANs", ICLR 2018, section 6): w_ema = w before the first update, then after each
 /// update of G w_ema <- ema w_ema + (1 - ema) w. Nothing is trained on it.
 struct StarGan {
-    StarGan(Device& device, const ModelConfig& config, Precision precision, double ema = 0);
+    StarGan(Device& device, const ModelConfig& config, Precision precision, double ema = 0,
+            Masters masters = Masters::whole);
 
     ModelConfig config;
     Precision precision;

@@ -70,7 +70,8 @@ inline StarGan make_model(Device& device, const ModelConfig& config, Precision p
 inline std::vector<std::vector<double>> all_parameters(const StarGan& model) {
     std::vector<std::vector<double>> result;
     for (const Parameters* network : {&model.G.parameters(), &model.D.parameters()})
-        for (const Tensor& tensor : network->tensors()) result.push_back(tensor.to_host());
+        for (size_t i = 0; i < network->entries().size(); ++i)
+            result.push_back(network->value(i).to_host());
     return result;
 }
 

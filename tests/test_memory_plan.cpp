@@ -23,7 +23,7 @@ PlannedRun paper_run(Precision precision, int batch = 16) {
 
 /// The same iteration where it really runs.
 size_t used_bytes(Device& device, const PlannedRun& run) {
-    StarGan model(device, run.model, run.precision, run.ema);
+    StarGan model(device, run.model, run.precision, run.ema, masters_for(run.step));
     initialise(model, 1);
     StepLog log(model, run.batch, run.log_rows);
     log.begin(1, 0, 1e-4, 1e-4);
@@ -129,6 +129,12 @@ TEST_CASE("a plan names the memory of the model", "[plan]") {
     averaged.ema = 0.999;
     const size_t more = plan_training(gpu(90), averaged).model_bytes - plan.model_bytes;
     CHECK((more >= 8'430'528 * 4 && more < 8'430'528 * 4 * 1.001));  // G once more, no moments
+    // In bf16 the fused step's parameters are split, the reference's have a copy.
+    PlannedRun bf16 = paper_run(Precision::bf16);
+    CHECK(plan_training(gpu(90), bf16).model_bytes == plan.model_bytes);
+    bf16.step = StepKind::reference;
+    const size_t copy = plan_training(gpu(90), bf16).model_bytes - plan.model_bytes;
+    CHECK((copy >= parameters * 2 && copy < parameters * 2 * 1.001));
 }
 
 TEST_CASE("a plan lists every convolution once", "[plan]") {

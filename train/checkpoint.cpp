@@ -29,7 +29,7 @@ void add_network(SafetensorsWriter& file, const std::string& prefix, const Param
     for (size_t i = 0; i < p.entries().size(); ++i) {
         const auto& entry = p.entries()[i];
         const Shape shape = file_shape(entry.shape);
-        file.add(prefix + entry.name, shape, to_file_layout(p.tensors()[i]));
+        file.add(prefix + entry.name, shape, to_file_layout(p.value(i)));
         if (!p.has_moments()) continue;
         file.add("adam.m." + prefix + entry.name, shape, to_file_layout(p.first_moment(i)));
         file.add("adam.v." + prefix + entry.name, shape, to_file_layout(p.second_moment(i)));

@@ -19,7 +19,7 @@ namespace {
 TrainingPlan run_iteration(Device& planning, const PlannedRun& run) {
     TrainingPlan plan;
     planning.use_two_streams(run.side_stream);
-    StarGan model(planning, run.model, run.precision, run.ema);
+    StarGan model(planning, run.model, run.precision, run.ema, masters_for(run.step));
     plan.model_bytes = planning.arena().bytes_in_use();
     const DType master = master_type(run.precision);
     const auto images = [&](int64_t count) {

@@ -150,7 +150,7 @@ class Replay {
             used_.insert("final." + name);
             quantities_.push_back({.name = "final." + name,
                                    .kind = config_.full ? Kind::movement : Kind::free_weight,
-                                   .values = in_file_layout(parameters.tensors()[i]),
+                                   .values = in_file_layout(parameters.value(i)),
                                    .initial = read(name),
                                    .unit = lr});
         }

@@ -44,7 +44,7 @@ class Run {
         prepare_device(device, planned, say_);
         device.use_two_streams(config_.side_stream);
         data_.make_resident(device, say_);
-        model_.emplace(device, planned.model, planned.precision, planned.ema);
+        model_.emplace(device, planned.model, planned.precision, planned.ema, masters_for(step_));
     }
 
     TrainResult run() {

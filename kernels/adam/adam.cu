@@ -3,6 +3,7 @@
 #include <cmath>
 #include <type_traits>
 
+#include "kernels/adam/split_master.h"
 #include "kernels/common/elementwise.cuh"
 
 namespace sg {
@@ -18,33 +19,73 @@ struct AdamFactors {
     float rate = 0, root_correction = 0;  // from the schedule
 };
 
-struct AdamArrays {
-    Global<float> p, m, v;
-    Global<const float> g;
-    Global<bf16> copy;  // or null
+/// The parameters, as they lie in memory.
+struct WholeMaster {
+    Global<float> p;
+
+    template <int N>
+    __device__ Vec<float, N> get(int64_t i) const {
+        return load<N>(p + i);
+    }
+    template <int N>
+    __device__ void put(int64_t i, const Vec<float, N>& values) const {
+        store(p + i, values);
+    }
 };
 
-template <int N>
-__device__ void update(const AdamFactors& f, const AdamArrays& a, int64_t i) {
-    Vec<float, N> p = load<N>(a.p + i), m = load<N>(a.m + i), v = load<N>(a.v + i);
+struct SplitMaster {
+    Global<bf16> high;
+    Global<int16_t> low;
+
+    template <int N>
+    __device__ Vec<float, N> get(int64_t i) const {
+        const Vec<bf16, N> h = load<N>(high + i);
+        const Vec<int16_t, N> l = load<N>(low + i);
+        Vec<float, N> values;
+#pragma unroll
+        for (int k = 0; k < N; ++k) values[k] = join_f32(h[k], l[k]);
+        return values;
+    }
+    template <int N>
+    __device__ void put(int64_t i, const Vec<float, N>& values) const {
+        Vec<bf16, N> h;
+        Vec<int16_t, N> l;
+#pragma unroll
+        for (int k = 0; k < N; ++k) {
+            const SplitF32 halves = split_f32(values[k]);
+            h[k] = halves.high;
+            l[k] = halves.low;
+        }
+        store(high + i, h);
+        store(low + i, l);
+    }
+};
+
+template <class Master>
+struct AdamArrays {
+    Master p;
+    Global<float> m, v;
+    Global<const float> g;
+};
+
+template <int N, class Master>
+__device__ void update(const AdamFactors& f, const AdamArrays<Master>& a, int64_t i) {
+    Vec<float, N> p = a.p.template get<N>(i), m = load<N>(a.m + i), v = load<N>(a.v + i);
     const Vec<float, N> g = load<N>(a.g + i);
-    Vec<bf16, N> rounded;
 #pragma unroll
     for (int k = 0; k < N; ++k) {
         m[k] = f.beta1 * m[k] + f.rest1 * g[k];
         v[k] = f.beta2 * v[k] + f.rest2 * g[k] * g[k];
         p[k] -= f.rate * m[k] / (sqrtf(v[k]) * f.root_correction + f.eps);
-        rounded[k] = bf16(p[k]);
     }
-    store(a.p + i, p);
+    a.p.put(i, p);
     store(a.m + i, m);
     store(a.v + i, v);
-    if (a.copy) store(a.copy + i, rounded);
 }
 
 /// N elements per thread and step, then what is left over, one element per thread.
-template <int N>
-__global__ void adam_kernel(int64_t count, AdamFactors factors, AdamArrays arrays,
+template <int N, class Master>
+__global__ void adam_kernel(int64_t count, AdamFactors factors, AdamArrays<Master> arrays,
                             Global<const AdamSchedule> schedule, Global<const int32_t> halted) {
     if (halted && *halted) return;
     const AdamSchedule now = schedule[0];
@@ -86,16 +127,25 @@ __global__ void ema_kernel(int64_t count, float rest, Global<float> to, Global<c
 // ---------------------------------------------------------------------------------------------
 // Launchers
 
-template <int N, class Device>
-void launch_adam(Device& device, const AdamArgs<float>& args) {
+template <int N, class Master, class Device>
+void launch_adam(Device& device, const AdamArgs<float>& args, const Master& p) {
     const AdamFactors factors{.beta1 = float(args.beta1),
                               .rest1 = float(1.0 - args.beta1),  // in f64: see adam_cpu.cpp
                               .beta2 = float(args.beta2),
                               .rest2 = float(1.0 - args.beta2),
                               .eps = float(args.eps)};
-    const AdamArrays arrays{args.p, args.m, args.v, args.g, args.p_bf16};
+    const AdamArrays<Master> arrays{p, args.m, args.v, args.g};
     launch(device, elementwise_launch(device.properties(), "adam_kernel", args.count / N + 1),
-           adam_kernel<N>, args.count, factors, arrays, args.schedule, args.halted);
+           adam_kernel<N, Master>, args.count, factors, arrays, args.schedule, args.halted);
+}
+
+template <class Master, class Device>
+void launch_adam(Device& device, const AdamArgs<float>& args, const Master& p) {
+    // Of what is null, any alignment will do.
+    if (aligned_to(16, args.p, args.m, args.v, args.g) && aligned_to(8, args.high, args.low))
+        launch_adam<vec_width<float>>(device, args, p);
+    else
+        launch_adam<1>(device, args, p);
 }
 
 }  // namespace
@@ -108,11 +158,10 @@ void adam_advance(Device& device, const AdamAdvanceArgs& args) {
 
 template <DeviceContext Device, class T>
 void adam_update(Device& device, const AdamArgs<T>& args) {
-    constexpr int N = vec_width<float>;
-    if (aligned_to(16, args.p, args.m, args.v, args.g) && aligned_to(8, args.p_bf16))
-        launch_adam<N>(device, args);
+    if (args.p)
+        launch_adam(device, args, WholeMaster{args.p});
     else
-        launch_adam<1>(device, args);
+        launch_adam(device, args, SplitMaster{args.high, args.low});
 }
 
 template <DeviceContext Device, class T>

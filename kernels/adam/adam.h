@@ -39,18 +39,19 @@ void adam_advance(Device& device, const AdamAdvanceArgs& args);
 /// One Adam update (Kingma & Ba 2015, algorithm 1) of `count` parameters, all arrays overwritten
 /// element by element:
 ///   m = beta1 m + (1 - beta1) g,   v = beta2 v + (1 - beta2) g^2,
-///   p -= lr correction1 m / (sqrt(v) correction2 + eps),   p_bf16 = p
+///   p -= lr correction1 m / (sqrt(v) correction2 + eps)
 /// Instantiations: T = float, double (double on the CPU only).
 template <class T>
 struct AdamArgs {
     int64_t count;
-    T* p;
+    T* p;  ///< or null: p is split into high and low (split_master.h); T = float
     T* m;
     T* v;
     const T* g;
     const AdamSchedule* schedule;  ///< of this update
     double beta1, beta2, eps;
-    bf16* p_bf16 = nullptr;           ///< [count] rounded copy of the new p, or null
+    bf16* high = nullptr;
+    int16_t* low = nullptr;
     const int32_t* halted = nullptr;  ///< if not null and *halted is not 0, nothing is changed
 };
 template <class T>
