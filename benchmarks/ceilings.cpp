@@ -6,6 +6,8 @@
 
 #include "benchmarks/device_memory.h"
 #include "benchmarks/kernel_family.h"
+#include "benchmarks/times.h"
+#include "kernels/common/error.h"
 #ifdef SG_CUDA_ENABLED
 #include "kernels/cublas/conv_provider.h"
 #endif
@@ -90,9 +92,11 @@ std::vector<Ceiling> cpu_ceilings(int threads, int repeats) {
 }
 
 #ifdef SG_CUDA_ENABLED
+const Rotation once;
+
 Ceiling cuda_copy(CudaContext& context, const char* name, int64_t bytes, int repeats) {
-    const DeviceMemory<CudaContext, char> from(context, std::vector<char>(size_t(bytes), 1));
-    const DeviceMemory<CudaContext, char> to(context, std::vector<char>(size_t(bytes)));
+    const DeviceMemory<CudaContext, char> from(context, std::vector<char>(size_t(bytes), 1), once);
+    const DeviceMemory<CudaContext, char> to(context, std::vector<char>(size_t(bytes)), once);
     constexpr int times = 8;  // in one measurement, which a single small copy is too short for
     const double seconds = median_seconds(
                                repeats,
@@ -118,11 +122,12 @@ Ceiling cuda_product(CudaContext& context, ConvArithmetic arithmetic, int repeat
         const ConvCall call{.shape = shape, .arithmetic = arithmetic};
         CublasConvProvider provider(context);
         const auto product = provider.build(call, provider.candidates(call).at(0));
-        const DeviceMemory<CudaContext, T> a(context, uniform_values<T>(shape.x_size(), 1, -1, 1)),
-            b(context, uniform_values<T>(shape.w_size(), 2, -1, 1)),
-            c(context, std::vector<T>(size_t(shape.y_size())));
+        const DeviceMemory<CudaContext, T> a(context, uniform_values<T>(shape.x_size(), 1, -1, 1),
+                                             once),
+            b(context, uniform_values<T>(shape.w_size(), 2, -1, 1), once),
+            c(context, std::vector<T>(size_t(shape.y_size())), once);
         const DeviceMemory<CudaContext, char> workspace(
-            context, std::vector<char>(size_t(product->workspace_bytes())));
+            context, std::vector<char>(size_t(product->workspace_bytes())), once);
         const ConvOperands operands{a.data(), b.data(), nullptr, c.data()};
         const double seconds = median_seconds(
             repeats, [&] { product->run(operands, workspace.data()); },
@@ -164,6 +169,17 @@ std::vector<Ceiling> measure_ceilings(const std::string& device, int threads, in
 #endif
 }
 
+std::vector<Ceiling> ceilings_from_json(const nlohmann::json& rows) {
+    std::vector<Ceiling> ceilings;
+    for (const auto& row : rows)
+        ceilings.push_back({.name = row.at("name"),
+                            .what = row.value("what", ""),
+                            .value = row.value("value", 0.0),
+                            .unit = row.at("unit"),
+                            .missing = row.value("missing", "")});
+    return ceilings;
+}
+
 nlohmann::json to_json(const std::vector<Ceiling>& ceilings) {
     nlohmann::json rows = nlohmann::json::array();
     for (const Ceiling& c : ceilings) {
@@ -176,7 +192,7 @@ nlohmann::json to_json(const std::vector<Ceiling>& ceilings) {
         }
         rows.push_back(row);
     }
-    return {{"ceilings", rows}};
+    return rows;
 }
 
 }  // namespace sg

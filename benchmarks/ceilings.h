@@ -22,6 +22,7 @@ struct Ceiling {
 /// for another device.
 std::vector<Ceiling> measure_ceilings(const std::string& device, int threads, int repeats = 20);
 
+std::vector<Ceiling> ceilings_from_json(const nlohmann::json& rows);
 nlohmann::json to_json(const std::vector<Ceiling>& ceilings);
 
 }  // namespace sg

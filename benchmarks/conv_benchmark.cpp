@@ -4,6 +4,8 @@
 #include "benchmarks/device_memory.h"
 #include "benchmarks/kernel_family.h"
 #include "benchmarks/references.h"
+#include "kernels/common/error.h"
+#include "kernels/common/processor.h"
 #include "kernels/conv/conv_direct.h"
 #include "kernels/conv/ladder/ladder.h"
 
@@ -26,10 +28,9 @@ std::span<const LadderVersion> versions(const std::string& kernel, bool cpu) {
     static constexpr LadderVersion cpu_ladder[] = {
         {1, "loops", "the formula, rows over threads"},
         {2, "matrix", "rows of pixels gathered, times panels of weights, sums in registers"},
-        {3, "library", "oneDNN's kernels for this processor, where the build has it"},
-        {4, "winograd",
+        {3, "winograd",
          "3x3 of stride 1 with 1/4, 4x4 of stride 2 with 2/5 of the products; else matrix"},
-        {5, "engine", "whichever of these is the faster for the shape"}};
+        {4, "engine", "whichever is the faster for the shape, a library's kernels among them"}};
     if (cpu) return cpu_ladder;
     return conv_ladder(pass_of(kernel));
 }
@@ -60,17 +61,18 @@ class ConvCase : public KernelCase {
 
   public:
     ConvCase(Context& context, const KernelBenchmark& b)
-        : context_(context),
+        : KernelCase(b),
+          context_(context),
           pass_(pass_of(b.kernel)),
           shape_(b.conv),
           math_(b.math),
-          x_(context, uniform_values<T>(shape_.x_size(), 1, -1, 1)),
-          grad_y_(context, uniform_values<T>(shape_.y_size(), 2, -1, 1)),
-          w_(context, weights()),
-          out_(context, std::vector<T>(std::max(shape_.x_size(), shape_.y_size()))),
-          grad_w_(context, std::vector<float>(shape_.w_size())),
+          x_(context, uniform_values<T>(shape_.x_size(), 1, -1, 1), rotation),
+          grad_y_(context, uniform_values<T>(shape_.y_size(), 2, -1, 1), rotation),
+          w_(context, weights(), rotation),
+          out_(context, std::vector<T>(std::max(shape_.x_size(), shape_.y_size())), rotation),
+          grad_w_(context, std::vector<float>(shape_.w_size()), rotation),
           workspace_size_(workspace_size(context, versions(b.kernel, cpu))),
-          workspace_(context, std::vector<float>(std::max<int64_t>(workspace_size_, 1))),
+          workspace_(context, std::vector<float>(std::max<int64_t>(workspace_size_, 1)), rotation),
           sample_(textbook()) {}
 
     void run(int version) override {
@@ -92,15 +94,26 @@ class ConvCase : public KernelCase {
                                         : sample_.error(out_.values());
     }
     std::vector<KernelReference> references() override {
-        if constexpr (has_libraries<Context>) return conv_references(context_, call(), operands());
+        if constexpr (has_libraries<Context>)
+            return conv_references(context_, call(), [this] { return operands(); });
+        if constexpr (cpu) return {library_reference()};
         return {};
     }
 
   private:
+    static constexpr int library_version = 0;
     /// Of the CPU's ladder; devices' production kernels take what was chosen.
     static ConvForm form(int version) {
-        if (!cpu || version == 5) return ConvForm::automatic;
-        return version == 2 ? ConvForm::own : version == 3 ? ConvForm::library : ConvForm::winograd;
+        if (!cpu || version == 4) return ConvForm::automatic;
+        if (version == library_version) return ConvForm::library;
+        return version == 2 ? ConvForm::own : ConvForm::winograd;
+    }
+    KernelReference library_reference() {
+        if (!convolution_library().starts_with("oneDNN"))
+            return {.name = "oneDNN", .missing = "this build was configured without it"};
+        return {.name = "oneDNN",
+                .idea = convolution_library() + ", its kernels for this processor",
+                .run = [this] { run(library_version); }};
     }
     std::vector<W> weights() const {
         const auto rounded = uniform_values<T>(shape_.w_size(), 3, -1, 1);

@@ -12,55 +12,74 @@
 
 namespace sg {
 
-/// Values where a context's kernels can reach them.
+/// Which of several copies of a kernel's operands is in use. With copies enough for a cache to
+/// forget one until its turn comes again, a kernel finds nothing of its operands there.
+struct Rotation {
+    int copies = 1;
+    int current = 0;
+
+    void advance() { current = (current + 1) % copies; }
+};
+
+/// Values where a context's kernels can reach them, in as many copies as the rotation has; what is
+/// said of them is said of the current one.
 template <class Context, class T>
 class DeviceMemory {
   public:
-    DeviceMemory(Context&, std::vector<T> values) : values_(values.size() + padding) {
+    DeviceMemory(Context&, const std::vector<T>& values, const Rotation& rotation)
+        : rotation_(rotation),
+          count_(values.size()),
+          stride_((values.size() + padding - 1) / padding * padding),
+          values_(stride_ * size_t(rotation.copies) + padding) {
         // 128-byte aligned, so that counts of sectors do not depend on luck.
         data_ = values_.data();
         while (reinterpret_cast<uintptr_t>(data_) % 128 != 0) ++data_;
-        count_ = values.size();
-        std::copy(values.begin(), values.end(), data_);
+        for (int i = 0; i < rotation.copies; ++i)
+            std::copy(values.begin(), values.end(), data_ + size_t(i) * stride_);
     }
     DeviceMemory(const DeviceMemory&) = delete;
     DeviceMemory& operator=(const DeviceMemory&) = delete;
-    T* data() const { return data_; }
-    std::vector<T> values() const { return {data_, data_ + count_}; }
-    void clear() { std::fill_n(data_, count_, T(0.0f)); }
+    T* data() const { return data_ + size_t(rotation_.current) * stride_; }
+    std::vector<T> values() const { return {data(), data() + count_}; }
+    void clear() { std::fill_n(data(), count_, T(0.0f)); }
 
   private:
     static constexpr size_t padding = 128 / sizeof(T);
+    const Rotation& rotation_;
+    size_t count_, stride_;
     std::vector<T> values_;
     T* data_;
-    size_t count_;
 };
 
 #ifdef SG_CUDA_ENABLED
 template <class T>
 class DeviceMemory<CudaContext, T> {
   public:
-    DeviceMemory(CudaContext& context, const std::vector<T>& values)
+    DeviceMemory(CudaContext& context, const std::vector<T>& values, const Rotation& rotation)
         : context_(context),
+          rotation_(rotation),
           count_(values.size()),
-          data_(static_cast<T*>(context.allocate(count_ * sizeof(T)))) {
-        context.upload(data_, values.data(), count_ * sizeof(T));
+          stride_((values.size() * sizeof(T) + 255) / 256 * 256),
+          data_(static_cast<char*>(context.allocate(stride_ * size_t(rotation.copies)))) {
+        for (int i = 0; i < rotation.copies; ++i)
+            context.upload(data_ + size_t(i) * stride_, values.data(), count_ * sizeof(T));
     }
     ~DeviceMemory() { context_.release(data_); }
     DeviceMemory(const DeviceMemory&) = delete;
     DeviceMemory& operator=(const DeviceMemory&) = delete;
-    T* data() const { return data_; }
+    T* data() const { return reinterpret_cast<T*>(data_ + size_t(rotation_.current) * stride_); }
     std::vector<T> values() const {
         std::vector<T> host(count_);
-        context_.download(host.data(), data_, count_ * sizeof(T));
+        context_.download(host.data(), data(), count_ * sizeof(T));
         return host;
     }
-    void clear() { context_.zero(data_, count_ * sizeof(T)); }
+    void clear() { context_.zero(data(), count_ * sizeof(T)); }
 
   private:
     CudaContext& context_;
-    size_t count_;
-    T* data_;
+    const Rotation& rotation_;
+    size_t count_, stride_;  ///< the stride in bytes
+    char* data_;
 };
 #endif
 

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "benchmarks/kernel_family.h"
+#include "benchmarks/report.h"
+#include "kernels/common/error.h"
 
 namespace sg {
 
@@ -83,10 +86,37 @@ void verify(const KernelBenchmark& b, KernelCase& work, Row& row) {
     if (result.version != 0) throw Error(result.name, result.skipped);
 }
 
-/// Runs what has been found right: counted on the simulated device, timed on others, where all take
-/// turns, so that what disturbs the machine for a while disturbs them all.
+/// Times `row` as something to be measured in turns. With operands that rotate, or where they are;
+/// in the second case they are used once before.
 template <class Context>
-void measure(Context& context, const KernelBenchmark& b, const std::vector<Row*>& rows) {
+std::function<double()> timed(Context& context, const Row& row, KernelCase& work, bool warm) {
+    // A GPU's short kernels in a queue, or the host's launches would be timed: so many that they
+    // take enough_ms, as the first run has shown.
+    const auto at_once = std::make_shared<int>(0);
+    return [&context, &row, &work, warm, at_once] {
+        const auto run = [&] {
+            if (!warm) work.rotation.advance();
+            row.run();
+        };
+        if (warm) row.run();
+        if (*at_once == 0) {
+            constexpr double enough_ms = 0.5;
+            const bool queued = !std::is_same_v<Context, CpuContext>;
+            if (queued) run();  // loads the kernel
+            const double ms = queued ? time_of(context, run) : enough_ms;
+            *at_once = std::clamp(int(enough_ms / std::max(ms, 1e-3)), 1, 100);
+        }
+        const double ms = time_of(context, [&] {
+            for (int k = 0; k < *at_once; ++k) run();
+        });
+        return ms / *at_once;
+    };
+}
+
+/// Runs what has been found right: counted on the simulated device, timed on others.
+template <class Context>
+void measure(Context& context, const KernelBenchmark& b, KernelCase& work,
+             const std::vector<Row*>& rows) {
     if constexpr (std::is_same_v<Context, SimContext>) {
         context.options.count = true;
         for (Row* row : rows) {
@@ -94,34 +124,43 @@ void measure(Context& context, const KernelBenchmark& b, const std::vector<Row*>
             row->result.launches = std::exchange(context.launches, {});
         }
     } else {
-        std::vector<std::vector<double>> times(rows.size());
-        std::vector<int> at_once(rows.size(), 1);
-        for (int i = 0; i < b.warmup + b.repeats; ++i)
-            for (size_t r = 0; r < rows.size(); ++r) {
-                const double ms = time_of(context, [&] {
-                    for (int k = 0; k < at_once[r]; ++k) rows[r]->run();
-                });
-                if (i >= b.warmup) times[r].push_back(ms / at_once[r]);
-                // A GPU's short kernels in a queue, or the host's launches would be timed.
-                constexpr double enough_ms = 0.5;
-                if (b.device == "cuda" && i + 1 == b.warmup)
-                    at_once[r] = std::clamp(int(enough_ms / std::max(ms, 1e-3)), 1, 100);
-            }
-        for (size_t r = 0; r < rows.size(); ++r) rows[r]->result.time = summarise(times[r]);
+        std::vector<std::function<double()>> things;
+        for (Row* row : rows) things.push_back(timed(context, *row, work, false));
+        if (b.warm)
+            for (Row* row : rows) things.push_back(timed(context, *row, work, true));
+        const Sampled sampled = sample_in_turns(things, b.sampling);
+        for (size_t r = 0; r < rows.size(); ++r) {
+            KernelResult& result = rows[r]->result;
+            result.time = sampled.times[r];
+            if (b.warm) result.warm_time = sampled.times[rows.size() + r];
+            result.attempts = sampled.attempts;
+        }
     }
+}
+
+/// So many copies of the operands that all of them together are twice what the caches hold, if
+/// that is no more than a gigabyte.
+int copies_past(size_t cache, int64_t bytes) {
+    constexpr double most_bytes = 1e9;
+    const double wanted = std::min(2.0 * double(cache), most_bytes) / double(bytes);
+    return std::clamp(int(std::ceil(wanted)), 1, 1000);
 }
 
 template <class Context>
 std::vector<KernelResult> run_versions(Context& context, const KernelFamily& family,
                                        const KernelBenchmark& b) {
-    const std::unique_ptr<KernelCase> work = family.open(&context, b);
+    KernelBenchmark with_copies = b;
+    if (b.device == "sim") with_copies.copies = 1;
+    if (with_copies.copies == 0)
+        with_copies.copies = copies_past(cache_bytes(b.device), family.work(b).bytes);
+    const std::unique_ptr<KernelCase> work = family.open(&context, with_copies);
     std::vector<Row> rows = rows_of(family, b, *work);
     std::vector<Row*> right;
     for (Row& row : rows) {
         if (row.result.skipped.empty()) verify(b, *work, row);
         if (row.result.skipped.empty()) right.push_back(&row);
     }
-    measure(context, b, right);
+    measure(context, b, *work, right);
     std::vector<KernelResult> results;
     for (Row& row : rows) results.push_back(std::move(row.result));
     return results;
@@ -172,6 +211,11 @@ std::string shape_name(const KernelBenchmark& b) {
     return fmt::format("{}x{}x{}x{}", b.conv.N, b.conv.H, b.conv.W, b.conv.C);
 }
 
+std::string case_name(const KernelBenchmark& b) {
+    return fmt::format("{}{}{} {} {}", b.kernel, b.layer.empty() ? "" : " ", b.layer, shape_name(b),
+                       precision_name(b));
+}
+
 std::vector<KernelResult> run_kernel_benchmark(const KernelBenchmark& b) {
     const KernelFamily& family = *family_of(b.kernel);
     require(b.device == "cpu" || b.device == "sim" || b.device == "cuda", "kernels",
@@ -182,6 +226,7 @@ std::vector<KernelResult> run_kernel_benchmark(const KernelBenchmark& b) {
             "there is no version {} on {}, only 1 to {}", b.version, b.device, versions);
     if (b.device == "cpu") {
         CpuContext context(b.threads);
+        pin_threads(context.threads());
         return run_versions(context, family, b);
     }
     if (b.device == "sim") {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "benchmarks/step_benchmark.h"
+#include "benchmarks/times.h"
 #include "kernels/common/ladder.h"
 #include "kernels/conv/conv.h"
 #include "kernels/instance_norm/instance_norm.h"
@@ -25,7 +25,10 @@ struct KernelBenchmark {
     int threads = 0;                               ///< cpu and sim; 0: all
     int architecture = SimOptions{}.architecture;  ///< sim: which GPU's limits
     int processors = SimOptions{}.processors;      ///< sim: for how many plans are made
-    int warmup = 3, repeats = 20;
+    Sampling sampling = {};
+    bool warm = true;   ///< on cpu and cuda: also with operands that the caches hold
+    int copies = 1;     ///< of the operands, in turns; 0: so many that the caches hold none
+    std::string layer;  ///< of conv_*: what the networks call the shape; or empty
 };
 
 /// What every version of a kernel has to do at least.
@@ -37,13 +40,17 @@ struct KernelWork {
 
 /// One version's or library's result: counts on the simulated device, times on the others.
 struct KernelResult {
-    int version = 0;  ///< 0: a library's, for comparison
+    int version = 0;  ///< 0: not ours, for comparison
     std::string name, idea;
     std::string skipped;        ///< why it could not run; empty if it did
     double error = 0;           ///< largest, in units of the largest value of the textbook result
     bool tensor_cores = false;  ///< whether it multiplies on them
     std::vector<LaunchCounts> launches;
-    StepTime time;  ///< milliseconds
+    Times time;  ///< milliseconds, with operands that no cache holds (if there are copies enough)
+    std::optional<Times> warm_time;  ///< with operands that were in use just before
+    int attempts = 1;                ///< at measuring (times.h)
+
+    bool reference() const { return version == 0; }
 };
 
 /// The kernels that can be named, and a kernel's versions on a device.
@@ -66,5 +73,7 @@ const char* precision_name(const KernelBenchmark& benchmark);
 void set_precision(KernelBenchmark& benchmark, const std::string& name);
 /// What it works on: a convolution's or an image's extents.
 std::string shape_name(const KernelBenchmark& benchmark);
+/// Kernel, layer, shape and precision.
+std::string case_name(const KernelBenchmark& benchmark);
 
 }  // namespace sg

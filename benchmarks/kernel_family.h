@@ -7,6 +7,7 @@
 #include <span>
 #include <variant>
 
+#include "benchmarks/device_memory.h"
 #include "benchmarks/kernel_benchmark.h"
 #include "kernels/common/context.h"
 #include "kernels/common/philox.h"
@@ -36,7 +37,12 @@ struct KernelReference {
 /// A kernel with its operands on a device.
 class KernelCase {
   public:
+    explicit KernelCase(const KernelBenchmark& b) : rotation{.copies = b.copies} {}
     virtual ~KernelCase() = default;
+    KernelCase(const KernelCase&) = delete;  // operands refer to the rotation
+    KernelCase& operator=(const KernelCase&) = delete;
+
+    Rotation rotation;  ///< of the operands: run(), clear() and error() are of the current ones
     virtual void run(int version) = 0;
     /// Overwrites the result, so that only who computes it is found right.
     virtual void clear() = 0;

@@ -8,12 +8,6 @@ namespace sg {
 
 namespace {
 
-/// An H200, as its data sheet and measured copies say: what the model divides by.
-namespace h200 {
-constexpr double tensor_flops = 790e12, flops = 67e12, bytes = 4.3e12;
-constexpr double wavefronts = 132 * 1.755e9;  // of shared memory: one per processor and cycle
-}  // namespace h200
-
 LaunchCounts sum_of(const KernelResult& result) {
     LaunchCounts all;
     for (const LaunchCounts& launch : result.launches) all.add(launch);
@@ -57,11 +51,6 @@ void print_counts(const std::vector<KernelResult>& results, const KernelWork& wo
     }
 }
 
-double floor_seconds(const KernelWork& work) {
-    const double flops = work.tensor_cores ? h200::tensor_flops : h200::flops;
-    return std::max(work.flops / flops, double(work.bytes) / h200::bytes);
-}
-
 /// The longest of arithmetic, global and shared memory, each as if it had the GPU to itself.
 void print_model(const std::vector<KernelResult>& results, const KernelWork& work) {
     fmt::print(
@@ -78,38 +67,71 @@ void print_model(const std::vector<KernelResult>& results, const KernelWork& wor
         const double flop = work.flops / (r.tensor_cores ? h200::tensor_flops : h200::flops);
         const double global = moved_bytes(all) / h200::bytes;
         const double shared = double(wavefronts) / h200::wavefronts;
-        const double model = std::max({flop, global, shared}), floor = floor_seconds(work);
+        const double model = std::max({flop, global, shared}), floor = 1e-3 * h200_floor_ms(work);
         fmt::print("{:>10} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.3f} {:>8.1f}x\n", wavefronts,
                    1e6 * flop, 1e6 * global, 1e6 * shared, 1e6 * model, 1e6 * floor, model / floor);
     }
 }
 
-void print_times(const std::vector<KernelResult>& results, const KernelWork& work) {
-    fmt::print("{:>2} {:<17} {:>10} {:>10} {:>10} {:>10} {:>10}\n", "v", "name", "median ms", "min",
-               "max", "GB/s", "TFLOP/s");
-    for (const KernelResult& r : results)
-        if (print_name(r))
-            fmt::print("{:>10.3f} {:>10.3f} {:>10.3f} {:>10.1f} {:>10.3f}\n", r.time.median,
-                       r.time.min, r.time.max, double(work.bytes) / 1e6 / r.time.median,
-                       work.flops / 1e9 / r.time.median);
+/// A share in percent, or "-".
+std::string percent(std::optional<double> least_ms, double ms) {
+    return least_ms ? fmt::format("{:.0f}", 100 * *least_ms / ms) : "-";
 }
 
-void print_floor(const KernelWork& work) {
-    fmt::print("   {:<17} {:>10.3f}  an H200 at its full rates\n", "floor",
-               1e3 * floor_seconds(work));
+void print_times(const KernelBenchmark& b, const std::vector<KernelResult>& results,
+                 const Roofs& roofs) {
+    const KernelWork work = kernel_work(b);
+    const KernelResult* reference = reference_of(results);
+    fmt::print("{:>2} {:<17} {:>10} {:>7} {:>4} {:>10} {:>8} {:>8} {:>8} {:>8} {:>6}\n", "v",
+               "name", "median ms", "spread", "out", "warm ms", "GB/s", "TFLOP/s", "%ceiling",
+               "%floor", "ratio");
+    for (const KernelResult& r : results) {
+        if (!print_name(r)) continue;
+        const double ms = r.time.median;
+        fmt::print("{:>10.4f} {:>6.1f}% {:>4} {:>10} {:>8.1f} {:>8.3f} {:>8} {:>8} {:>6}\n", ms,
+                   100 * r.time.spread, r.time.outliers,
+                   r.warm_time ? fmt::format("{:.4f}", r.warm_time->median) : "-",
+                   double(work.bytes) / 1e6 / ms, work.flops / 1e9 / ms,
+                   percent(roofs.ceiling_ms(b), ms), percent(roofs.floor_ms(b), ms),
+                   reference && reference != &r ? fmt::format("{:.2f}", reference->time.median / ms)
+                                                : "-");
+    }
+}
+
+/// What the columns are, for who sees them first.
+void print_legend(const KernelBenchmark& b, const std::vector<KernelResult>& results,
+                  const Roofs& roofs) {
+    fmt::print(
+        "median, spread (distance of the quartiles) and outliers of {} runs{}; warm: operands used "
+        "just before.\n",
+        b.sampling.repeats, b.copies == 1 ? "" : ", each on operands that no cache holds");
+    if (const auto least = roofs.ceiling_ms(b))
+        fmt::print("100 %ceiling: {:.4f} ms, at the rates measured on this device ({}).\n", *least,
+                   "sg_bench ceilings");
+    if (const auto least = roofs.floor_ms(b))
+        fmt::print("100 %floor: {:.4f} ms, at the data sheet's.\n", *least);
+    if (const KernelResult* reference = reference_of(results))
+        fmt::print("ratio: times as fast as {}.\n", reference->name);
 }
 
 }  // namespace
 
-void print_report(const KernelBenchmark& benchmark, const std::vector<KernelResult>& results) {
-    const KernelWork work = kernel_work(benchmark);
+void print_table(const KernelBenchmark& benchmark, const std::vector<KernelResult>& results,
+                 const Roofs& roofs) {
+    if (benchmark.device == "sim")
+        print_counts(results, kernel_work(benchmark));
+    else
+        print_times(benchmark, results, roofs);
+}
+
+void print_report(const KernelBenchmark& benchmark, const std::vector<KernelResult>& results,
+                  const Roofs& roofs) {
+    print_table(benchmark, results, roofs);
     if (benchmark.device == "sim") {
-        print_counts(results, work);
-        print_model(results, work);
+        print_model(results, kernel_work(benchmark));
         fmt::print("\n");
     } else {
-        print_times(results, work);
-        if (benchmark.device == "cuda") print_floor(work);
+        print_legend(benchmark, results, roofs);
     }
     for (const KernelResult& r : results)
         if (!r.idea.empty()) fmt::print("{:>2} {}: {}\n", number_of(r), r.name, r.idea);

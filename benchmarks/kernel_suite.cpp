@@ -1,9 +1,10 @@
 #include "benchmarks/kernel_suite.h"
 
 #include <algorithm>
-#include <chrono>
+#include <regex>
 
 #include "benchmarks/conv_layers.h"
+#include "kernels/common/error.h"
 
 namespace sg {
 
@@ -47,6 +48,7 @@ void add_cases(const KernelSuite& suite, KernelBenchmark b, std::vector<KernelBe
         for (const char* layer : {"res", "down2", "up1", "stem", "down1", "up2", "head", "d6", "d5",
                                   "d2", "d3", "d4", "d1"}) {
             b.conv = layer_of(n, layer);
+            b.layer = layer;
             const bool known = std::ranges::any_of(cases, [&](const KernelBenchmark& other) {
                 return other.kernel == b.kernel && other.conv == b.conv && other.bf16 == b.bf16 &&
                        other.math == b.math;
@@ -83,6 +85,13 @@ std::vector<std::string> kernel_suites() {
 }
 
 std::vector<KernelBenchmark> suite_cases(const KernelSuite& suite) {
+    std::regex filter;
+    try {
+        filter = std::regex(suite.filter);
+    } catch (const std::regex_error& error) {
+        throw Error("filter",
+                    fmt::format("'{}' is no regular expression: {}", suite.filter, error.what()));
+    }
     std::vector<std::vector<KernelBenchmark>> by_kernel;
     for (const std::string& precision : suite.precisions)
         for (const std::string& kernel : benchmark_kernels()) {
@@ -90,10 +99,14 @@ std::vector<KernelBenchmark> suite_cases(const KernelSuite& suite) {
             auto& cases = by_kernel.emplace_back();
             KernelBenchmark b;
             b.kernel = kernel, b.device = suite.device;
-            b.threads = suite.threads, b.repeats = suite.repeats;
+            b.threads = suite.threads, b.sampling = suite.sampling;
+            b.warm = suite.warm, b.copies = suite.copies;
             if (!suite.ladder) b.first_version = first_production_version(kernel, suite.device);
             set_precision(b, precision);
             add_cases(suite, b, cases);
+            std::erase_if(cases, [&](const KernelBenchmark& one) {
+                return !std::regex_search(case_name(one), filter);
+            });
         }
     // In turns: if time is short, every kernel has had its heaviest.
     std::vector<KernelBenchmark> all;
@@ -105,65 +118,39 @@ std::vector<KernelBenchmark> suite_cases(const KernelSuite& suite) {
     return all;
 }
 
-nlohmann::json to_json(const KernelBenchmark& b, const std::vector<KernelResult>& results) {
-    const KernelWork work = kernel_work(b);
-    nlohmann::json rows = nlohmann::json::array();
-    for (const KernelResult& r : results) {
-        nlohmann::json row = {{"version", r.version}, {"name", r.name}};
-        if (!r.skipped.empty()) {
-            row["skipped"] = r.skipped;
-        } else if (b.device == "sim") {
-            LaunchCounts all;
-            for (const LaunchCounts& launch : r.launches) all.add(launch);
-            row["error"] = r.error;
-            row["sectors"] = all.global_loads.sectors + all.global_stores.sectors;
-            row["bank_conflicts"] = all.shared_loads.conflicts + all.shared_stores.conflicts;
-            row["barriers"] = all.barriers;
-        } else {
-            row["error"] = r.error;
-            row["median_ms"] = r.time.median;
-            row["min_ms"] = r.time.min;
-            row["max_ms"] = r.time.max;
-        }
-        if (r.version == 0) row["what"] = r.idea;
-        rows.push_back(row);
+double estimated_seconds(const std::vector<KernelBenchmark>& cases, const Roofs& roofs) {
+    constexpr double of_ceiling = 0.5;  // what a kernel reaches, roughly
+    double ms = 0;
+    for (const KernelBenchmark& b : cases) {
+        const auto versions = int(benchmark_versions(b.kernel, b.device).size());
+        const int rows = versions - b.first_version + 2;  // and one to compare with
+        const int runs = b.sampling.warmup + b.sampling.repeats * b.sampling.attempts;
+        const double once = roofs.ceiling_ms(b).value_or(1) / of_ceiling;
+        ms += once * rows * runs * (b.warm ? 3 : 1);  // warm ones run twice
     }
-    return {{"kernel", b.kernel},
-            {"shape", shape_name(b)},
-            {"precision", precision_name(b)},
-            {"device", b.device},
-            {"bytes", work.bytes},
-            {"flops", work.flops},
-            {"tensor_cores", work.tensor_cores},
-            {"rows", rows}};
+    return 1e-3 * ms;
 }
 
-int run_suite(const KernelSuite& suite, const std::function<void(const nlohmann::json&)>& done) {
-    using Clock = std::chrono::steady_clock;
-    const auto start = Clock::now();
-    int left = 0;
-    for (const KernelBenchmark& b : suite_cases(suite)) {
-        const std::chrono::duration<double> spent = Clock::now() - start;
-        if (suite.seconds > 0 && spent.count() > suite.seconds) {
-            ++left;
-            continue;
-        }
-        try {
-            const auto results = run_kernel_benchmark(b);
-            const auto ran = [](const KernelResult& r) { return r.version && r.skipped.empty(); };
-            require(std::ranges::any_of(results, ran), b.kernel.c_str(),
-                    "none of our versions ran: {}",
-                    results.empty() ? "there are none" : results.front().skipped);
-            done(to_json(b, results));
-        } catch (const Error& error) {
-            done({{"kernel", b.kernel},
-                  {"shape", shape_name(b)},
-                  {"precision", precision_name(b)},
-                  {"device", b.device},
-                  {"error", error.what()}});
-        }
+SuiteResult run_suite_case(const KernelBenchmark& b) {
+    SuiteResult result{.benchmark = b, .results = {}, .error = ""};
+    try {
+        result.results = run_kernel_benchmark(b);
+        const auto ran = [](const KernelResult& r) { return r.version && r.skipped.empty(); };
+        require(std::ranges::any_of(result.results, ran), b.kernel.c_str(),
+                "none of our versions ran: {}",
+                result.results.empty() ? "there are none" : result.results.front().skipped);
+    } catch (const Error& error) {
+        result.error = error.what();
     }
-    return left;
+    return result;
+}
+
+nlohmann::json to_json(const SuiteResult& result, const Roofs& roofs) {
+    nlohmann::json json = to_json(result.benchmark, result.results, roofs);
+    if (result.error.empty()) return json;
+    json.erase("rows");
+    json["error"] = result.error;
+    return json;
 }
 
 }  // namespace sg

@@ -1,11 +1,9 @@
 #pragma once
 
-#include <functional>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "benchmarks/kernel_benchmark.h"
+#include "benchmarks/roofs.h"
 
 namespace sg {
 
@@ -14,9 +12,12 @@ struct KernelSuite {
     std::string name = "paper";  ///< one of kernel_suites()
     std::string device = "cuda";
     std::vector<std::string> precisions = {"f32", "bf16"};
+    std::string filter;   ///< regular expression: only cases in whose case_name it is found
     bool ladder = false;  ///< all versions; else those that the engine uses
     int threads = 0;
-    int repeats = 20;
+    Sampling sampling = {};
+    bool warm = true;
+    int copies = 0;      ///< as in KernelBenchmark
     double seconds = 0;  ///< start no case after so long; 0: all
 };
 
@@ -27,12 +28,18 @@ std::vector<std::string> kernel_suites();
 /// Every family on the shapes that it has in these networks. Throws Error for an unknown suite.
 std::vector<KernelBenchmark> suite_cases(const KernelSuite& suite);
 
-/// One case's measurements, as sg_bench and its reports write them: kernel, shape, precision, work,
-/// and a row per version or library with all its figures, or why it was not run.
-nlohmann::json to_json(const KernelBenchmark& benchmark, const std::vector<KernelResult>& results);
+/// About how many seconds the cases take, by the roofs' rates: our kernels do not reach them, but
+/// are near enough for a first word.
+double estimated_seconds(const std::vector<KernelBenchmark>& cases, const Roofs& roofs);
 
-/// Runs the cases. done() is told each one's result, or its error as {"kernel", ..., "error"}.
-/// Returns how many were not started for lack of time.
-int run_suite(const KernelSuite& suite, const std::function<void(const nlohmann::json&)>& done);
+/// Runs one case of a suite. An error, also that none of our versions can run, becomes the
+/// result's.
+struct SuiteResult {
+    KernelBenchmark benchmark;
+    std::vector<KernelResult> results;
+    std::string error;
+};
+SuiteResult run_suite_case(const KernelBenchmark& benchmark);
+nlohmann::json to_json(const SuiteResult& result, const Roofs& roofs);
 
 }  // namespace sg

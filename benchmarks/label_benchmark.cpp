@@ -2,6 +2,7 @@
 #include "benchmarks/device_memory.h"
 #include "benchmarks/kernel_family.h"
 #include "benchmarks/references.h"
+#include "kernels/common/error.h"
 #include "kernels/label_concat/label_concat.h"
 
 // G's first layer, which convolves an image with labels, in the forms that kernels/label_concat
@@ -122,20 +123,22 @@ class LabelCase : public KernelCase {
 
   public:
     LabelCase(Context& context, const KernelBenchmark& b)
-        : context_(context),
+        : KernelCase(b),
+          context_(context),
           book_(b.conv),
           whole_(book_.whole()),
           relative_(book_.relative(whole_)),
-          x_(context, book_.x),
-          planes_(context, std::vector<T>(book_.planes.x_size())),
-          labels_(context, book_.labels),
-          planes_weights_(context, to<W>(book_.weights)),
-          image_weights_(context, to<W>(book_.image_weights())),
-          masters_(context, to<float>(book_.weights)),
-          table_(context, std::vector<float>(bias_shape(b.conv).table_size())),
-          y_(context, std::vector<T>(book_.image.y_size())),
+          x_(context, book_.x, rotation),
+          planes_(context, std::vector<T>(book_.planes.x_size()), rotation),
+          labels_(context, book_.labels, rotation),
+          planes_weights_(context, to<W>(book_.weights), rotation),
+          image_weights_(context, to<W>(book_.image_weights()), rotation),
+          masters_(context, to<float>(book_.weights), rotation),
+          table_(context, std::vector<float>(bias_shape(b.conv).table_size()), rotation),
+          y_(context, std::vector<T>(book_.image.y_size()), rotation),
           workspace_size_(std::max(workspace_size(book_.image), workspace_size(book_.planes))),
-          workspace_(context, std::vector<float>(std::max<int64_t>(workspace_size_, 1))) {}
+          workspace_(context, std::vector<float>(std::max<int64_t>(workspace_size_, 1)), rotation) {
+    }
 
     void run(int version) override {
         version_ = version;
@@ -198,8 +201,9 @@ class LabelCase : public KernelCase {
     std::vector<KernelReference> composed_references() {
         const ConvCall call{.shape = book_.planes,
                             .arithmetic = conv_arithmetic<T>(ConvMath::strict)};
-        auto all = conv_references(context_, call,
-                                   {planes_.data(), planes_weights_.data(), nullptr, y_.data()});
+        auto all = conv_references(context_, call, [this]() -> ConvOperands {
+            return {planes_.data(), planes_weights_.data(), nullptr, y_.data()};
+        });
         for (KernelReference& r : all) {
             if (!r.missing.empty()) continue;
             r.idea = "our planes, then " + r.idea;

@@ -1,8 +1,11 @@
 #include "benchmarks/loader_benchmark.h"
 
+#include "benchmarks/report.h"
+
 #include <algorithm>
 #include <chrono>
 
+#include "kernels/common/error.h"
 #include "kernels/common/processor.h"
 #include "train/batch.h"
 #include "train/open_dataset.h"
@@ -30,8 +33,7 @@ std::vector<double> rounds_of(const LoaderBenchmark& b, const Work& work) {
 }
 
 /// Images a second on this thread.
-StepTime read_rate(const LoaderBenchmark& b, const Dataset& data,
-                   const std::vector<int64_t>& items) {
+Times read_rate(const LoaderBenchmark& b, const Dataset& data, const std::vector<int64_t>& items) {
     const ImageSize size = parse_image_size(b.config.image_size);
     std::vector<uint8_t> pixels(size_t(3) * size_t(size.height) * size_t(size.width));
     auto rates = rounds_of(b, [&] {
@@ -48,8 +50,8 @@ LoaderOptions options_of(const LoaderBenchmark& b, bool cached) {
 }
 
 /// Milliseconds a batch when batches are taken as fast as they come.
-StepTime next_time(const LoaderBenchmark& b, const Dataset& data, const std::vector<int64_t>& items,
-                   bool cached) {
+Times next_time(const LoaderBenchmark& b, const Dataset& data, const std::vector<int64_t>& items,
+                bool cached) {
     const LoaderOptions options = options_of(b, cached);
     Loader loader(data, items, options);
     // Until all images are cached; two epochs, as the first leaves out some.
@@ -63,8 +65,8 @@ StepTime next_time(const LoaderBenchmark& b, const Dataset& data, const std::vec
 }
 
 /// Milliseconds from the call to the end of the device's work.
-StepTime upload_time(const LoaderBenchmark& b, Device& device, const Batch& batch,
-                     BatchUploader& uploader) {
+Times upload_time(const LoaderBenchmark& b, Device& device, const Batch& batch,
+                  BatchUploader& uploader) {
     auto times = rounds_of(b, [&] {
         for (int i = 0; i < b.batches; ++i) {
             uploader.upload(batch);
@@ -110,17 +112,14 @@ LoaderBenchmarkResult measure(const LoaderBenchmark& b, Device& device, const Da
 
 /// Each measurement's name, unit and value.
 struct Row {
-    const char* key;
     const char* name;
-    std::optional<StepTime> value;
+    const char* unit;
+    std::optional<Times> value;
 };
 std::vector<Row> rows_of(const LoaderBenchmarkResult& r) {
-    return {{"files_per_s", "from files, images/s", r.files},
-            {"stored_per_s", "from a pack, images/s", r.stored},
-            {"next_ms", "next batch, ms", r.next},
-            {"next_cached_ms", "next batch, cached, ms", r.cached},
-            {"upload_ms", "upload, ms", r.upload},
-            {"upload_resident_ms", "upload, resident, ms", r.resident}};
+    return {{"from files", "images/s", r.files}, {"from a pack", "images/s", r.stored},
+            {"next batch", "ms", r.next},        {"next batch, cached", "ms", r.cached},
+            {"upload", "ms", r.upload},          {"upload, resident", "ms", r.resident}};
 }
 
 }  // namespace
@@ -155,32 +154,32 @@ void print_report(const LoaderBenchmark& b, const std::vector<LoaderBenchmarkRes
         fmt::print("{:<24} {:>10} {:>10} {:>10}\n", "", "median", "min", "max");
         for (const Row& row : rows_of(r))
             if (row.value)
-                fmt::print("{:<24} {:>10.5g} {:>10.5g} {:>10.5g}\n", row.name, row.value->median,
+                fmt::print("{:<24} {:>10.5g} {:>10.5g} {:>10.5g}\n",
+                           fmt::format("{}, {}", row.name, row.unit), row.value->median,
                            row.value->min, row.value->max);
     }
 }
 
-nlohmann::json to_json(Device& device, const LoaderBenchmark& b,
-                       const std::vector<LoaderBenchmarkResult>& results) {
-    nlohmann::json sets = nlohmann::json::array();
-    for (const LoaderBenchmarkResult& r : results) {
-        nlohmann::json set{{"name", r.name}, {"images", r.images}};
-        for (const Row& row : rows_of(r))
-            if (row.value)
-                set[row.key] = {{"median", row.value->median},
-                                {"min", row.value->min},
-                                {"max", row.value->max}};
-        sets.push_back(set);
-    }
-    return {{"data_sets", sets},
-            {"device", device.name()},
-            {"device_name", device.name() == "cuda" ? device.properties().name : cpu_model_name()},
-            {"threads", device.threads()},
-            {"loading_threads", b.config.num_workers},
-            {"image_size", b.config.image_size},
-            {"batch", b.config.batch_size},
-            {"batches", b.batches},
-            {"rounds", b.rounds}};
+void add_results(nlohmann::json& report, const LoaderBenchmark& b,
+                 const std::vector<LoaderBenchmarkResult>& results) {
+    report["config"] = {{"loading_threads", b.config.num_workers},
+                        {"image_size", b.config.image_size},
+                        {"batch", b.config.batch_size},
+                        {"batches", b.batches},
+                        {"rounds", b.rounds}};
+    for (const LoaderBenchmarkResult& r : results)
+        for (const Row& row : rows_of(r)) {
+            if (!row.value) continue;
+            report["cases"].push_back({{"data", r.name},
+                                       {"images", r.images},
+                                       {"name", row.name},
+                                       {"unit", row.unit},
+                                       {"median", row.value->median},
+                                       {"min", row.value->min},
+                                       {"max", row.value->max}});
+            add_measurement(report, fmt::format("{}: {}", r.name, row.name), row.value->samples,
+                            row.unit);
+        }
 }
 
 }  // namespace sg

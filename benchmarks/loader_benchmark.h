@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "benchmarks/step_benchmark.h"
+#include "benchmarks/times.h"
+#include "engine/device.h"
 #include "train/config.h"
 
 namespace sg {
@@ -22,13 +23,13 @@ struct LoaderBenchmark {
 /// Of one data set. Rates are images a second on one thread, times milliseconds a batch.
 struct LoaderBenchmarkResult {
     std::string name;
-    int64_t images = 0;              ///< that took part
-    std::optional<StepTime> files;   ///< rate: read_image from files: decode, crop, resize
-    std::optional<StepTime> stored;  ///< rate: read_image where the images lie in memory
-    std::optional<StepTime> cached;  ///< time: Loader::next, all images in its cache
-    StepTime next;                   ///< time: Loader::next, nothing cached, no training beside it
-    StepTime upload;                 ///< time: BatchUploader::upload until the tensors are there
-    std::optional<StepTime> resident;  ///< time: the same for images that are on the device
+    int64_t images = 0;             ///< that took part
+    std::optional<Times> files;     ///< rate: read_image from files: decode, crop, resize
+    std::optional<Times> stored;    ///< rate: read_image where the images lie in memory
+    std::optional<Times> cached;    ///< time: Loader::next, all images in its cache
+    Times next;                     ///< time: Loader::next, nothing cached, no training beside it
+    Times upload;                   ///< time: BatchUploader::upload until the tensors are there
+    std::optional<Times> resident;  ///< time: the same for images that are on the device
 };
 
 /// One result per data set. What is not there is not measured: `files` needs a data set that is
@@ -40,8 +41,9 @@ std::vector<LoaderBenchmarkResult> run_loader_benchmark(
 /// A table for the terminal.
 void print_report(const LoaderBenchmark& benchmark,
                   const std::vector<LoaderBenchmarkResult>& results);
-/// The report that `sg_bench loader --json` writes.
-nlohmann::json to_json(Device& device, const LoaderBenchmark& benchmark,
-                       const std::vector<LoaderBenchmarkResult>& results);
+/// Puts them into a report (report.h): {"config", "cases": [{"data", "images", "name", "unit",
+/// "median", "min", "max"}]} and the measurements.
+void add_results(nlohmann::json& report, const LoaderBenchmark& benchmark,
+                 const std::vector<LoaderBenchmarkResult>& results);
 
 }  // namespace sg

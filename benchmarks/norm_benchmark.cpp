@@ -3,6 +3,7 @@
 #include "benchmarks/norm_rows.h"
 #include "benchmarks/norm_textbook.h"
 #include "benchmarks/references.h"
+#include "kernels/common/error.h"
 #include "kernels/instance_norm/ladder/ladder.h"
 
 namespace sg {
@@ -46,20 +47,21 @@ template <class Context, class T>
 class NormCase : public KernelCase {
   public:
     NormCase(Context& context, const KernelBenchmark& b)
-        : context_(context),
+        : KernelCase(b),
+          context_(context),
           forward_(b.kernel == forward_name),
           book_(b.norm, uniform_values<T>(b.norm.size(), 1, -2, 3),
                 uniform_values<T>(b.norm.size(), 2, -1, 1)),
-          x_(context, book_.x),
-          grad_y_(context, book_.grad_y),
-          gamma_(context, book_.gamma),
-          beta_(context, book_.beta),
-          mean_(context, book_.mean),
-          rstd_(context, book_.rstd),
-          out_(context, std::vector<T>(b.norm.size())),
-          grad_gamma_(context, std::vector<float>(b.norm.C)),
-          grad_beta_(context, std::vector<float>(b.norm.C)),
-          workspace_(context, std::vector<float>(instance_norm_workspace(b.norm))) {}
+          x_(context, book_.x, rotation),
+          grad_y_(context, book_.grad_y, rotation),
+          gamma_(context, book_.gamma, rotation),
+          beta_(context, book_.beta, rotation),
+          mean_(context, book_.mean, rotation),
+          rstd_(context, book_.rstd, rotation),
+          out_(context, std::vector<T>(b.norm.size()), rotation),
+          grad_gamma_(context, std::vector<float>(b.norm.C), rotation),
+          grad_beta_(context, std::vector<float>(b.norm.C), rotation),
+          workspace_(context, std::vector<float>(instance_norm_workspace(b.norm)), rotation) {}
 
     void run(int version) override {
         if (forward_)
@@ -80,19 +82,21 @@ class NormCase : public KernelCase {
     /// cuDNN's. Its backward has no ReLU: it gets what is left of grad_y behind it.
     KernelReference reference() {
         using Norm = CudnnInstanceNorm;
-        if (!forward_) open_grad_y_.emplace(context_, book_.open_grad_y());
+        if (!forward_) open_grad_y_.emplace(context_, book_.open_grad_y(), rotation);
         return norm_reference(context_, forward_ ? Norm::Pass::forward_relu : Norm::Pass::backward,
                               book_.shape, sizeof(T) == 2 ? Norm::Type::bf16 : Norm::Type::f32,
-                              {.x = x_.data(),
-                               .grad_y = forward_ ? nullptr : open_grad_y_->data(),
-                               .gamma = gamma_.data(),
-                               .beta = beta_.data(),
-                               .mean = mean_.data(),
-                               .rstd = rstd_.data(),
-                               .y = out_.data(),
-                               .grad_x = out_.data(),
-                               .grad_gamma = grad_gamma_.data(),
-                               .grad_beta = grad_beta_.data()});
+                              [this]() -> Norm::Operands {
+                                  return {.x = x_.data(),
+                                          .grad_y = forward_ ? nullptr : open_grad_y_->data(),
+                                          .gamma = gamma_.data(),
+                                          .beta = beta_.data(),
+                                          .mean = mean_.data(),
+                                          .rstd = rstd_.data(),
+                                          .y = out_.data(),
+                                          .grad_x = out_.data(),
+                                          .grad_gamma = grad_gamma_.data(),
+                                          .grad_beta = grad_beta_.data()};
+                              });
     }
     void run_forward(int version) {
         const InstanceNormForwardArgs<T> args{.shape = book_.shape,

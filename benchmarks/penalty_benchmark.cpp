@@ -1,6 +1,7 @@
 #include "benchmarks/device_memory.h"
 #include "benchmarks/kernel_family.h"
 #include "benchmarks/references.h"
+#include "kernels/common/error.h"
 #include "kernels/gradient_penalty/gradient_penalty.h"
 
 namespace sg {
@@ -57,16 +58,17 @@ template <class Context>
 class PenaltyCase : public KernelCase {
   public:
     PenaltyCase(Context& context, const KernelBenchmark& b)
-        : context_(context),
+        : KernelCase(b),
+          context_(context),
           N_(b.norm.N),
           M_(b.norm.M * b.norm.C),
           book_(N_, M_, gradients(b.norm)),
-          g_(context, gradients(b.norm)),
-          norm_(context, std::vector<float>(N_)),
-          k_(context, std::vector<float>(N_)),
-          value_(context, std::vector<float>(1)),
-          squares_(context, std::vector<float>(N_)),
-          workspace_(context, std::vector<float>(penalty_workspace(N_, M_))) {}
+          g_(context, gradients(b.norm), rotation),
+          norm_(context, std::vector<float>(N_), rotation),
+          k_(context, std::vector<float>(N_), rotation),
+          value_(context, std::vector<float>(1), rotation),
+          squares_(context, std::vector<float>(N_), rotation),
+          workspace_(context, std::vector<float>(penalty_workspace(N_, M_)), rotation) {}
 
     void run(int) override {
         gradient_penalty(context_, PenaltyArgs<float>{.N = N_,
@@ -88,7 +90,9 @@ class PenaltyCase : public KernelCase {
     std::vector<KernelReference> references() override {
         if constexpr (has_libraries<Context>) {
             KernelReference r =
-                squared_norms_reference(context_, N_, M_, g_.data(), squares_.data());
+                squared_norms_reference(context_, N_, M_, [this]() -> SquaredNormsOperands {
+                    return {g_.data(), squares_.data()};
+                });
             r.error = [this] { return relative_error(squares_.values(), book_.squares); };
             return {r};
         }

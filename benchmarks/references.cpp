@@ -3,6 +3,8 @@
 #include <chrono>
 #include <limits>
 
+#include "benchmarks/times.h"
+#include "kernels/common/error.h"
 #include "kernels/conv/choice/chooser.h"
 #include "kernels/cublas/conv_provider.h"
 #include "kernels/cublas/gemm.h"
@@ -57,7 +59,7 @@ double milliseconds_of(CudaContext& context, const std::function<void()>& run) {
 
 /// The fastest of a provider's candidates that work.
 KernelReference fastest(CudaContext& context, ConvProvider& provider, const ConvCall& call,
-                        const ConvOperands& operands) {
+                        const std::function<ConvOperands()>& operands) {
     KernelReference best{.name = provider.name(), .missing = "it has nothing for this convolution"};
     double least = std::numeric_limits<double>::infinity();
     int tried = 0;
@@ -70,7 +72,7 @@ KernelReference fastest(CudaContext& context, ConvProvider& provider, const Conv
             const std::shared_ptr<ConvImplementation> conv = provider.build(call, candidate);
             if (conv->workspace_bytes() > ConvChooser::Options{}.workspace_limit) continue;
             const auto memory = workspace(context, conv->workspace_bytes());
-            const auto run = [=] { conv->run(operands, memory.get()); };
+            const auto run = [=] { conv->run(operands(), memory.get()); };
             const double time = milliseconds_of(context, run);
             ++tried;
             if (time >= least) continue;
@@ -88,12 +90,12 @@ KernelReference fastest(CudaContext& context, ConvProvider& provider, const Conv
 }  // namespace
 
 std::vector<KernelReference> conv_references(CudaContext& context, const ConvCall& call,
-                                             const ConvOperands& operands) {
+                                             const std::function<ConvOperands()>& operands) {
     std::vector<KernelReference> all{cudnn_reference(context, [&](const auto& target) {
         CudnnConvProvider provider(target);
         return fastest(context, provider, call, operands);
     })};
-    if (conv_gemm(call, operands))
+    if (conv_gemm(call, operands()))
         all.push_back(reference("cublas", [&] {
             CublasConvProvider provider(context);
             return fastest(context, provider, call, operands);
@@ -103,7 +105,7 @@ std::vector<KernelReference> conv_references(CudaContext& context, const ConvCal
 
 KernelReference norm_reference(CudaContext& context, CudnnInstanceNorm::Pass pass,
                                const InstanceNormShape& shape, CudnnInstanceNorm::Type type,
-                               const CudnnInstanceNorm::Operands& operands) {
+                               const std::function<CudnnInstanceNorm::Operands()>& operands) {
     return cudnn_reference(context, [&](const auto& target) -> KernelReference {
         const auto norm = std::make_shared<CudnnInstanceNorm>(target, pass, shape, type);
         const auto memory = workspace(context, norm->workspace_bytes());
@@ -111,19 +113,22 @@ KernelReference norm_reference(CudaContext& context, CudnnInstanceNorm::Pass pas
         return {.name = "cudnn",
                 .idea = fmt::format("{}, {}{}", CudnnTarget::version(), norm->engine(),
                                     backward ? ", without the ReLU's part" : ""),
-                .run = [=] { norm->run(operands, memory.get()); }};
+                .run = [=] { norm->run(operands(), memory.get()); }};
     });
 }
 
 KernelReference squared_norms_reference(CudaContext& context, int64_t N, int64_t size,
-                                        const float* x, float* sums) {
+                                        const std::function<SquaredNormsOperands()>& operands) {
     return cudnn_reference(context, [&](const auto& target) -> KernelReference {
         const auto norms = std::make_shared<CudnnSquaredNorms>(target, N, size);
         const auto memory = workspace(context, norms->workspace_bytes());
         return {.name = "cudnn",
                 .idea = fmt::format("{}, {}, the sums of squares alone", CudnnTarget::version(),
                                     norms->engine()),
-                .run = [=] { norms->run(x, sums, memory.get()); }};
+                .run = [=] {
+                    const SquaredNormsOperands now = operands();
+                    norms->run(now.x, now.sums, memory.get());
+                }};
     });
 }
 

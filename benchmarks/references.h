@@ -5,7 +5,7 @@
 #include "kernels/cudnn/norm.h"
 
 // What NVIDIA's libraries have for the same work on a GPU. Where one has nothing, or cannot be
-// used, the reference says why.
+// used, the reference says why. Operands are asked for at every run: they rotate (device_memory.h).
 
 namespace sg {
 
@@ -18,14 +18,18 @@ inline constexpr bool has_libraries = std::is_same_v<Context, CudaContext>;
 /// cuDNN's fastest way, found by timing all that give the same bits in every run on these operands;
 /// and cuBLAS's where the call is a matrix product.
 std::vector<KernelReference> conv_references(CudaContext& context, const ConvCall& call,
-                                             const ConvOperands& operands);
+                                             const std::function<ConvOperands()>& operands);
 
 KernelReference norm_reference(CudaContext& context, CudnnInstanceNorm::Pass pass,
                                const InstanceNormShape& shape, CudnnInstanceNorm::Type type,
-                               const CudnnInstanceNorm::Operands& operands);
+                               const std::function<CudnnInstanceNorm::Operands()>& operands);
 
 /// sums[n] = sum_i x[n, i]^2 of x [N, size]. The result's error is the caller's to tell.
+struct SquaredNormsOperands {
+    const float* x;
+    float* sums;
+};
 KernelReference squared_norms_reference(CudaContext& context, int64_t N, int64_t size,
-                                        const float* x, float* sums);
+                                        const std::function<SquaredNormsOperands()>& operands);
 
 }  // namespace sg

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "benchmarks/report.h"
+#include "kernels/common/error.h"
 #include "kernels/common/philox.h"
 #include "kernels/common/processor.h"
 #include "train/joint_schedule.h"
@@ -111,14 +113,6 @@ double peak_rss_mb() {
 
 }  // namespace
 
-StepTime summarise(std::vector<double> times) {
-    require(!times.empty(), "benchmark", "no times to summarise");
-    std::sort(times.begin(), times.end());
-    const size_t half = times.size() / 2;
-    const double median = times.size() % 2 ? times[half] : (times[half - 1] + times[half]) / 2;
-    return {.median = median, .min = times.front(), .max = times.back()};
-}
-
 StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& b,
                                        const std::function<void(const std::string&)>& say) {
     require(b.batch_size >= 1 && b.labels >= 1 && b.n_critic >= 1, "benchmark",
@@ -154,8 +148,9 @@ StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& b,
     return result;
 }
 
-nlohmann::json to_json(Device& device, const StepBenchmark& b, const StepBenchmarkResult& result) {
-    return {
+void add_result(nlohmann::json& report, Device& device, const StepBenchmark& b,
+                const StepBenchmarkResult& result) {
+    report["cases"].push_back({
         {"d_step_ms", result.d_step.median},
         {"g_step_ms", result.g_step.median},
         {"iteration_ms", result.iteration_ms},
@@ -163,12 +158,11 @@ nlohmann::json to_json(Device& device, const StepBenchmark& b, const StepBenchma
         {"g_step_min_ms", result.g_step.min},
         {"d_step_max_ms", result.d_step.max},
         {"g_step_max_ms", result.g_step.max},
+        {"spread", std::max(result.d_step.spread, result.g_step.spread)},
         {"peak_rss_mb", result.peak_rss_mb},
         {"tensor_peak_mb", result.tensor_peak_mb},
         {"threads", device.threads()},
         {"device", device.name()},
-        {"device_name", device.name() == "cuda" ? device.properties().name : cpu_model_name()},
-        {"isa", device.is_cpu() ? cpu_isa_name() : ""},
         {"precision", to_string(b.precision)},
         {"step", to_string(b.step)},
         {"graph", b.graph},
@@ -184,7 +178,10 @@ nlohmann::json to_json(Device& device, const StepBenchmark& b, const StepBenchma
           {"g_repeat", b.g_repeat_num},
           {"d_repeat", b.d_repeat_num},
           {"n_critic", b.n_critic}}},
-    };
+    });
+    const std::string name = fmt::format("{} {}", to_string(b.step), to_string(b.precision));
+    add_measurement(report, name + " D step", result.d_step.samples);
+    add_measurement(report, name + " G step", result.g_step.samples);
 }
 
 }  // namespace sg

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "benchmarks/times.h"
 #include "model/fused_step.h"
 
 namespace sg {
@@ -25,15 +26,9 @@ struct StepBenchmark {
     int repeats = 10;          ///< timed pairs of steps
 };
 
-/// Statistics of one step's times in milliseconds.
-struct StepTime {
-    double median = 0, min = 0, max = 0;
-};
-StepTime summarise(std::vector<double> milliseconds);
-
 struct StepBenchmarkResult {
-    StepTime d_step;  ///< with its part of the fakes that one pass of G makes for several steps
-    StepTime g_step;  ///< what G's step adds to a turn: the fused steps share its first pass
+    Times d_step;  ///< with its part of the fakes that one pass of G makes for several steps
+    Times g_step;  ///< what G's step adds to a turn: the fused steps share its first pass
     double iteration_ms = 0;    ///< per D update: (n_critic d + g) / n_critic, of the medians
     double tensor_peak_mb = 0;  ///< most memory ever in tensors
     double peak_rss_mb = 0;     ///< most memory the process ever had
@@ -46,8 +41,9 @@ StepBenchmarkResult run_step_benchmark(
     Device& device, const StepBenchmark& benchmark,
     const std::function<void(const std::string& line)>& say = [](const std::string&) {});
 
-/// The report that `sg_bench step --json` writes; its names are those of the PyTorch peer.
-nlohmann::json to_json(Device& device, const StepBenchmark& benchmark,
-                       const StepBenchmarkResult& result);
+/// Puts it into a report (report.h) as a case, whose names are those of the PyTorch peer, and its
+/// measurements.
+void add_result(nlohmann::json& report, Device& device, const StepBenchmark& benchmark,
+                const StepBenchmarkResult& result);
 
 }  // namespace sg

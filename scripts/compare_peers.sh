@@ -113,9 +113,18 @@ import datetime, json, pathlib, re, statistics, sys
 
 work, rounds, load, commit, out = sys.argv[1:6]
 times = ("d_step_ms", "g_step_ms", "iteration_ms", "peak_rss_mb")
+
+
+
+def run_of(path):
+    """Ours, a case and its environment, or the peer's: the same names."""
+    report = json.load(open(path))
+    return {**report["environment"], **report["cases"][0]} if "cases" in report else report
+
+
 entries = []
 for i, label in enumerate(sys.argv[6:]):
-    runs = [json.load(open(f"{work}/{i}.{r}.json")) for r in range(1, int(rounds) + 1)]
+    runs = [run_of(f"{work}/{i}.{r}.json") for r in range(1, int(rounds) + 1)]
     first = runs[0]
     critics = first["config"]["n_critic"]
     best_d, best_g = (min(run[f"{s}_step_min_ms"] for run in runs) for s in "dg")

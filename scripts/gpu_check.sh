@@ -257,10 +257,12 @@ stage_step() {
 }
 
 stage_kernels() {
-    local share=$((limit / 3 > 6 ? limit / 3 - 5 : 1)) precision failed=0
+    local share=$((limit / 3 > 6 ? limit / 3 - 5 : 1)) precision failed=0 ceilings=measure
+    [[ ! -s $work/data/ceilings.all.json ]] || ceilings=$work/data/ceilings.all.json
     for precision in $precisions; do
         run "$BIN/sg_bench" kernels --device $device --suite $suite --precision "$precision" \
-            --repeats $repeats --seconds $share --json "$work/data/kernels.$precision.json" ||
+            --repeats $repeats --attempts 1 --cold-only --seconds $share --ceilings "$ceilings" \
+            --json "$work/data/kernels.$precision.json" ||
             failed=$((failed + 1))
     done
     detail="$failed of $(wc -w <<<"$precisions") precisions with failures"

@@ -3,6 +3,7 @@
 
 #include "benchmarks/ceilings.h"
 #include "benchmarks/check_report.h"
+#include "benchmarks/report.h"
 #include "kernels/common/error.h"
 #include "tools/bench_commands.h"
 #include "tools/tool.h"
@@ -16,7 +17,7 @@ struct CeilingsOptions {
     int threads = 0, repeats = 20;
 };
 
-int run_ceilings(const CeilingsOptions& options) {
+int run_ceilings(const CeilingsOptions& options, const std::string& arguments) {
     JsonFile file(options.json);
     const auto ceilings = measure_ceilings(options.device, options.threads, options.repeats);
     for (const Ceiling& c : ceilings)
@@ -24,7 +25,10 @@ int run_ceilings(const CeilingsOptions& options) {
             fmt::print("{:<20} {:>9.3f} {:<8} {}\n", c.name, c.value, c.unit, c.what);
         else
             fmt::print("{:<20} not measured: {}\n", c.name, c.missing);
-    file.write(to_json(ceilings).dump(1));
+    nlohmann::json report =
+        new_report("ceilings", arguments, environment(options.device, options.threads));
+    report["ceilings"] = to_json(ceilings);
+    file.write(report.dump(1));
     return exit_success;
 }
 
@@ -32,7 +36,7 @@ struct ReportOptions {
     std::string from, json, markdown, charts;
 };
 
-nlohmann::json read_report(const std::filesystem::path& from) {
+nlohmann::json read_gpu_check(const std::filesystem::path& from) {
     if (std::filesystem::is_directory(from)) return read_check(from);
     std::ifstream file(from);
     require(file.is_open(), "report", "{} cannot be read", from.string());
@@ -42,7 +46,7 @@ nlohmann::json read_report(const std::filesystem::path& from) {
 }
 
 int run_report(const ReportOptions& options) {
-    const nlohmann::json check = read_report(options.from);
+    const nlohmann::json check = read_gpu_check(options.from);
     const std::string tables = check_tables(check);
     if (!options.json.empty()) write_file_atomically(options.json, check.dump(1) + "\n");
     if (options.markdown.empty())
@@ -68,7 +72,8 @@ BenchCommand add_bench_ceilings(CLI::App& app) {
         ->check(CLI::Range(1, most_counted))
         ->capture_default_str();
     command->add_option("--json", options->json, "write the measurements to this file");
-    return {command, [options] { return run_ceilings(*options); }};
+    return {[command] { return command->parsed(); },
+            [options](const std::string& arguments) { return run_ceilings(*options, arguments); }};
 }
 
 BenchCommand add_bench_report(CLI::App& app) {
@@ -79,7 +84,8 @@ BenchCommand add_bench_report(CLI::App& app) {
     command->add_option("--json", options->json, "write check.json here");
     command->add_option("--markdown", options->markdown, "write the tables here; default: print");
     command->add_option("--charts", options->charts, "write a page of the training's curves here");
-    return {command, [options] { return run_report(*options); }};
+    return {[command] { return command->parsed(); },
+            [options](const std::string&) { return run_report(*options); }};
 }
 
 }  // namespace sg::tools

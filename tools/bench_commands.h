@@ -6,8 +6,9 @@
 
 #include "engine/atomic_file.h"
 
-// The subcommands of sg_bench, one file each. Each adds itself to the app and returns what it is to
-// do if it was parsed: the exit code.
+// The subcommands of sg_bench, one file each. Each adds itself to the app and returns how to tell
+// whether it was asked for, and what it is to do then: given the whole command line, for its
+// report, it returns the exit code.
 
 namespace CLI {
 class App;
@@ -16,8 +17,8 @@ class App;
 namespace sg::tools {
 
 struct BenchCommand {
-    const CLI::App* parsed_as;
-    std::function<int()> run;
+    std::function<bool()> asked_for;
+    std::function<int(const std::string& arguments)> run;
 };
 
 BenchCommand add_bench_step(CLI::App& app);
@@ -25,6 +26,7 @@ BenchCommand add_bench_loader(CLI::App& app);
 BenchCommand add_bench_kernels(CLI::App& app);
 BenchCommand add_bench_ceilings(CLI::App& app);
 BenchCommand add_bench_report(CLI::App& app);
+BenchCommand add_bench_compare(CLI::App& app);
 
 /// The largest value of any option that counts something; keeps products far from overflow.
 inline constexpr int most_counted = 1 << 20;

@@ -2,8 +2,10 @@
 
 #include "benchmarks/conv_layers.h"
 #include "benchmarks/kernel_report.h"
-#include "benchmarks/kernel_suite.h"
+#include "benchmarks/report.h"
+#include "kernels/common/error.h"
 #include "tools/bench_commands.h"
+#include "tools/bench_suite.h"
 #include "tools/tool.h"
 
 namespace sg::tools {
@@ -14,9 +16,9 @@ struct KernelOptions {
     KernelBenchmark benchmark;
     KernelSuite suite;
     std::string shape, precision = "f32", window = "3x3", layer, json;
-    std::string suite_name;
+    std::string suite_name, ceilings = "measure";
     int filters = 0, stride = 1, pad = -1, batch = 0, image = 0;
-    bool list = false;
+    bool list = false, cold_only = false, in_place = false;
 };
 
 void add_conv_options(CLI::App& kernels, KernelOptions& options) {
@@ -50,6 +52,31 @@ void add_suite_options(CLI::App& kernels, KernelOptions& options) {
         .add_option("--seconds", options.suite.seconds, "of --suite: start no case after so long")
         ->needs("--suite")
         ->check(CLI::NonNegativeNumber);
+    kernels
+        .add_option("--filter", options.suite.filter,
+                    "of --suite: regular expression, which of the cases that --list prints")
+        ->needs("--suite");
+}
+
+void add_measuring_options(CLI::App& kernels, KernelOptions& options) {
+    Sampling& sampling = options.benchmark.sampling;
+    kernels.add_option("--repeats", sampling.repeats, "timed runs")
+        ->check(CLI::Range(1, most_counted))
+        ->capture_default_str();
+    kernels
+        .add_option("--attempts", sampling.attempts,
+                    "measure again, at most so often, what spreads by more than 5 %")
+        ->check(CLI::Range(1, most_counted))
+        ->capture_default_str();
+    kernels.add_flag("--cold-only", options.cold_only,
+                     "not also with operands that were used just before");
+    kernels.add_flag("--in-place", options.in_place,
+                     "one copy of the operands, whatever the caches hold; takes less memory");
+    kernels
+        .add_option("--ceilings", options.ceilings,
+                    "what to compare with: measure (copies and products, first), off, or a file "
+                    "that sg_bench ceilings --json wrote")
+        ->capture_default_str();
     kernels.add_option("--json", options.json, "write the measurements to this file");
 }
 
@@ -81,10 +108,9 @@ CLI::App* add_kernels_command(CLI::App& app, KernelOptions& options) {
         ->check(CLI::Range(1, most_counted))
         ->capture_default_str();
     kernels->add_option("--threads", b.threads, "0: one per processor")->capture_default_str();
-    kernels->add_option("--repeats", b.repeats, "timed runs")
-        ->check(CLI::Range(1, most_counted))
-        ->capture_default_str();
-    kernels->add_flag("--list", options.list, "only print the kernels and their versions");
+    add_measuring_options(*kernels, options);
+    kernels->add_flag("--list", options.list,
+                      "only print the kernels and their versions; with --suite, its cases");
     return kernels;
 }
 
@@ -127,68 +153,31 @@ void check_precision(const std::string& name) {
         throw UsageError(fmt::format("--precision {}: expected f32, tf32 or bf16", name));
 }
 
-/// One line for a case: our fastest version, the fastest library.
-void print_case(const nlohmann::json& work) {
-    fmt::print("{:<22} {:<5} {}\n", work.at("kernel").get<std::string>(),
-               work.at("precision").get<std::string>(), work.at("shape").get<std::string>());
-    if (work.contains("error")) fmt::print("    failed: {}\n", work.at("error").get<std::string>());
-    for (const auto& row : work.value("rows", nlohmann::json::array())) {
-        const std::string name = row.at("name");
-        if (row.contains("skipped"))
-            fmt::print("    {:<17} not run: {}\n", name, row.at("skipped").get<std::string>());
-        else if (row.contains("median_ms"))
-            fmt::print("    {:<17} {:>10.4f} ms {:>9.1f} GB/s {:>9.3f} TFLOP/s\n", name,
-                       row.at("median_ms").get<double>(),
-                       work.at("bytes").get<double>() / 1e6 / row.at("median_ms").get<double>(),
-                       work.at("flops").get<double>() / 1e9 / row.at("median_ms").get<double>());
-        else
-            fmt::print("    {:<17} {:>12} sectors, {} bank conflicts\n", name,
-                       row.at("sectors").get<int64_t>(), row.at("bank_conflicts").get<int64_t>());
-    }
-    std::fflush(stdout);
-}
-
-/// The JSON is written anew after every case: a run that is stopped leaves what it has measured.
-int run_suite_command(const KernelOptions& options) {
+KernelSuite suite_of(const KernelOptions& options) {
+    const KernelBenchmark& b = options.benchmark;
     KernelSuite suite = options.suite;
     suite.name = options.suite_name;
-    suite.device = options.benchmark.device;
-    suite.threads = options.benchmark.threads;
-    suite.repeats = options.benchmark.repeats;
+    suite.device = b.device, suite.threads = b.threads, suite.sampling = b.sampling;
+    suite.warm = b.warm, suite.copies = b.copies;
     suite.precisions = CLI::detail::split(options.precision, ',');
     for (const std::string& precision : suite.precisions) check_precision(precision);
-    fmt::print("{} cases of the {} network on {}\n", suite_cases(suite).size(), suite.name,
-               suite.device);
-    nlohmann::json cases = nlohmann::json::array();
-    const int all = int(suite_cases(suite).size());
-    const auto write = [&](int left) {
-        if (options.json.empty()) return;
-        left = left < 0 ? all - int(cases.size()) : left;
-        write_file_atomically(
-            options.json,
-            nlohmann::json{{"suite", suite.name}, {"left", left}, {"cases", cases}}.dump(1) + "\n");
-    };
-    write(-1);  // first of all: a wrong path must not cost the measurements
-    int failed = 0;
-    const int left = run_suite(suite, [&](const nlohmann::json& work) {
-        print_case(work);
-        failed += work.contains("error");
-        cases.push_back(work);
-        write(-1);
-    });
-    fmt::print("{} cases, {} failed, {} not started for lack of time\n", cases.size(), failed,
-               left);
-    write(left);
-    return failed ? exit_failure : exit_success;
+    return suite;
 }
 
-int run_kernels(KernelOptions& options, const CLI::App& command) {
+int run_kernels(KernelOptions& options, const CLI::App& command, const std::string& arguments) {
     auto& b = options.benchmark;
+    b.warm = !options.cold_only;
+    b.copies = options.in_place ? 1 : 0;
+    if (!options.suite_name.empty()) {
+        const KernelSuite suite = suite_of(options);
+        if (!options.list) return run_suite(suite, options.ceilings, options.json, arguments);
+        for (const KernelBenchmark& one : suite_cases(suite)) fmt::print("{}\n", case_name(one));
+        return exit_success;
+    }
     if (options.list) {
         print_kernel_list(b.device);
         return exit_success;
     }
-    if (!options.suite_name.empty()) return run_suite_command(options);
     JsonFile file(options.json);
     check_precision(options.precision);
     set_precision(b, options.precision);
@@ -196,6 +185,7 @@ int run_kernels(KernelOptions& options, const CLI::App& command) {
     std::string shape = options.shape;
     if (is_conv_kernel(b.kernel)) {
         b.conv = conv_shape(options);
+        b.layer = options.layer;
         shape = to_string(b.conv);
     } else {
         for (const char* name : {"--filters", "--window", "--stride", "--pad", "--layer"})
@@ -205,9 +195,13 @@ int run_kernels(KernelOptions& options, const CLI::App& command) {
         b.norm = {.N = b.conv.N, .M = b.conv.H * b.conv.W, .C = b.conv.C};
     }
     fmt::print("{} on {}, {} {}\n", b.kernel, b.device, shape, options.precision);
+    nlohmann::json report = new_report("kernels", arguments, environment(b.device, b.threads));
+    const Roofs roofs = find_roofs(options.ceilings, b.device, b.threads, report);
     const auto results = run_kernel_benchmark(b);
-    print_report(b, results);
-    file.write(nlohmann::json{{"cases", {to_json(b, results)}}}.dump(1));
+    print_report(b, results, roofs);
+    report["cases"].push_back(to_json(b, results, roofs));
+    add_measurements(report, b, results);
+    file.write(report.dump(1));
     return exit_success;
 }
 
@@ -216,7 +210,10 @@ int run_kernels(KernelOptions& options, const CLI::App& command) {
 BenchCommand add_bench_kernels(CLI::App& app) {
     const auto options = std::make_shared<KernelOptions>();
     CLI::App* command = add_kernels_command(app, *options);
-    return {command, [options, command] { return run_kernels(*options, *command); }};
+    return {[command] { return command->parsed(); },
+            [options, command](const std::string& arguments) {
+                return run_kernels(*options, *command, arguments);
+            }};
 }
 
 }  // namespace sg::tools

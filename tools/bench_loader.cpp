@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
 #include "benchmarks/loader_benchmark.h"
+#include "benchmarks/report.h"
 #include "tools/bench_commands.h"
 #include "tools/tool.h"
 
@@ -40,13 +41,16 @@ CLI::App* add_loader_command(CLI::App& app, LoaderCommand& options) {
     return loader;
 }
 
-int run_loader(LoaderCommand& options) {
+int run_loader(LoaderCommand& options, const std::string& arguments) {
     const auto device = open_device(options.device, to_stderr).device;
     JsonFile file(options.json);
     fmt::print("device {}\n", device_report(*device));
     const auto results = run_loader_benchmark(*device, options.benchmark, to_stderr);
     print_report(options.benchmark, results);
-    file.write(to_json(*device, options.benchmark, results).dump(2));
+    nlohmann::json report =
+        new_report("loader", arguments, environment(device->name(), options.device.threads));
+    add_results(report, options.benchmark, results);
+    file.write(report.dump(1));
     return exit_success;
 }
 
@@ -54,7 +58,9 @@ int run_loader(LoaderCommand& options) {
 
 BenchCommand add_bench_loader(CLI::App& app) {
     const auto options = std::make_shared<LoaderCommand>();
-    return {add_loader_command(app, *options), [options] { return run_loader(*options); }};
+    CLI::App* command = add_loader_command(app, *options);
+    return {[command] { return command->parsed(); },
+            [options](const std::string& arguments) { return run_loader(*options, arguments); }};
 }
 
 }  // namespace sg::tools

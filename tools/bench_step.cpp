@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 
+#include "benchmarks/report.h"
 #include "benchmarks/step_benchmark.h"
 #include "tools/bench_commands.h"
 #include "tools/tool.h"
@@ -45,11 +46,11 @@ CLI::App* add_step_command(CLI::App& app, StepOptions& options) {
     return step;
 }
 
-void print_row(const char* name, const StepTime& time) {
+void print_row(const char* name, const Times& time) {
     fmt::print("{:<10} {:>10.2f} {:>10.2f} {:>10.2f}\n", name, time.median, time.min, time.max);
 }
 
-int run_step(StepOptions& options) {
+int run_step(StepOptions& options, const std::string& arguments) {
     auto& benchmark = options.benchmark;
     benchmark.precision = precision_from_string(options.precision);
     benchmark.step = step_kind_from_string(options.step);
@@ -64,7 +65,10 @@ int run_step(StepOptions& options) {
                benchmark.n_critic, benchmark.n_critic);
     fmt::print("memory: {:.0f} MB in tensors, {:.0f} MB in all\n", result.tensor_peak_mb,
                result.peak_rss_mb);
-    file.write(to_json(*device, benchmark, result).dump(2));
+    nlohmann::json report =
+        new_report("step", arguments, environment(device->name(), options.device.threads));
+    add_result(report, *device, benchmark, result);
+    file.write(report.dump(1));
     return exit_success;
 }
 
@@ -72,7 +76,9 @@ int run_step(StepOptions& options) {
 
 BenchCommand add_bench_step(CLI::App& app) {
     const auto options = std::make_shared<StepOptions>();
-    return {add_step_command(app, *options), [options] { return run_step(*options); }};
+    CLI::App* command = add_step_command(app, *options);
+    return {[command] { return command->parsed(); },
+            [options](const std::string& arguments) { return run_step(*options, arguments); }};
 }
 
 }  // namespace sg::tools

@@ -8,7 +8,7 @@ shape=1x5x7x9
 rows() {
     local count=$1 output
     shift
-    output=$("$BIN/sg_bench" kernels "$@" --shape $shape --repeats 1)
+    output=$("$BIN/sg_bench" kernels "$@" --shape $shape --repeats 1 --attempts 1 --ceilings off)
     [ "$(grep -cE '^ +[0-9]+ [A-Za-z ]+ +[0-9]+\.[0-9]+ ' <<<"$output")" = "$count" ] ||
         fail "not $count versions: $*: $output"
     ! grep -qi "cudnn\|cublas" <<<"$output" || fail "a GPU's libraries without a GPU: $*: $output"
@@ -39,7 +39,7 @@ done
 expect_failure 1 "the wgmma version needs bf16, a GPU" -- \
     "$BIN/sg_bench" kernels --kernel conv_forward --version 7 --precision bf16 --shape 1x4x4x64
 for kernel in conv_forward conv_dgrad conv_wgrad; do
-    rows 5 --kernel $kernel --device cpu --filters 3 --pad 0
+    rows 4 --kernel $kernel --device cpu --filters 3 --pad 0
 done
 for device in cpu sim; do
     shape=1x5x7x9 rows 1 --kernel gradient_penalty --device $device
@@ -93,4 +93,75 @@ expect_failure 1 "there is no kernel nothing; there are instance_norm_forward" -
 expect_failure 1 "no device abacus" -- "$BIN/sg_bench" kernels --device abacus --shape 1x4x4x8
 expect_failure 2 "NxHxWxC" -- "$BIN/sg_bench" kernels --shape 16x128x128
 expect_failure 2 "f32 or bf16" -- "$BIN/sg_bench" kernels --precision f16
+
+# A measurement says how far it spreads and how near the roof it is; the report has every sample.
+"$BIN/sg_bench" ceilings --repeats 2 --json ceilings.json >/dev/null
+"$BIN/sg_bench" kernels --device cpu --kernel conv_wgrad --shape 2x6x6x8 --repeats 4 --attempts 2 \
+    --ceilings ceilings.json --json one.json >table
+for text in "%ceiling" "100 %ceiling: 0." "4 runs, each on operands that no cache holds"; do
+    grep -qF "$text" table || fail "'$text' is missing: $(cat table)"
+done
+"$BIN/sg_bench" kernels --device cpu --suite tiny --filter 'res|penalty' --precision f32 \
+    --repeats 3 --attempts 1 --ceilings off --json suite.json >table
+grep -q "^4 cases of the tiny network on cpu" table || fail "the suite's start: $(head -1 table)"
+grep -q "^4 cases, 0 failed, 0 not started" table || fail "the suite's end: $(tail -1 table)"
+"$BIN/sg_bench" kernels --device cpu --suite tiny --filter 'res|penalty' --precision f32 --list >list
+[ "$(grep -c "^conv_[a-z]* res x \[1,8,8,32\]" list)" = 3 ] && [ "$(wc -l <list)" = 4 ] ||
+    fail "the list of cases: $(cat list)"
+"$BIN/sg_bench" kernels --suite tiny --device sim --filter 'penalty' --json sim.json >/dev/null
+python3 - <<'PYTHON' || fail "the reports: $(cat one.json suite.json sim.json)"
+import json, statistics
+one, suite, sim = (json.load(open(f"{n}.json")) for n in ("one", "suite", "sim"))
+for report in (one, suite, sim):
+    assert (report["format"], report["command"]) == ("stargan-bench-1", "kernels")
+    assert {"date", "version", "device_name", "compiler", "libraries"} <= report["environment"].keys()
+assert one["arguments"].startswith("kernels --device cpu --kernel conv_wgrad --shape 2x6x6x8")
+assert {c["name"] for c in one["ceilings"]} >= {"copy", "matrix product f32"}
+(case,) = one["cases"]
+samples = {m["name"]: m["samples"] for m in one["measurements"]}
+rows = {row["name"]: row for row in case["rows"] if "skipped" not in row}
+for name, row in rows.items():
+    (of_row,) = [v for k, v in samples.items() if k.endswith(f" f32 {name}")]
+    assert len(of_row) == 4 and statistics.median(of_row) == row["median_ms"], name
+    assert 0 < row["of_ceiling"] and 0 < row["warm_ms"] and row["attempts"] in (1, 2)
+    assert abs(row["gbps"] - case["bytes"] / 1e6 / row["median_ms"]) < 1e-6 * row["gbps"]
+if "oneDNN" in rows:
+    want = rows["oneDNN"]["median_ms"] / rows["engine"]["median_ms"]
+    assert abs(rows["engine"]["ratio"] - want) < 1e-9 and rows["oneDNN"]["version"] == 0
+assert suite["left"] == 0 and {c.get("layer") for c in suite["cases"]} == {"res", None}
+assert sim["cases"][0]["rows"][0]["sectors"] > 0 and not sim["measurements"]
+PYTHON
+expect_failure 1 "'(' is no regular expression" -- "$BIN/sg_bench" kernels --suite tiny --filter '('
+expect_failure 1 "has a name that 'nothing' is found in" -- \
+    "$BIN/sg_bench" kernels --suite tiny --device cpu --filter nothing
+expect_failure 1 "one.txt cannot be read" -- \
+    "$BIN/sg_bench" kernels --device cpu --shape 1x4x4x8 --ceilings one.txt
+
+# Two reports are compared by their samples.
+python3 - <<'PYTHON'
+import copy, json
+old = json.load(open("one.json"))
+old["measurements"] = [
+    {"name": "a", "unit": "ms", "samples": [1 + 0.01 * i for i in range(10)]},
+    {"name": "b", "unit": "ms", "samples": [2 + 0.01 * i for i in range(10)]},
+    {"name": "rate", "unit": "images/s", "samples": [100 + i for i in range(10)]},
+    {"name": "gone", "unit": "ms", "samples": [1]}]
+new = copy.deepcopy(old)
+new["measurements"][0]["samples"] = [1.2 * s for s in old["measurements"][0]["samples"]]
+new["measurements"][2]["samples"] = [1.5 * s for s in old["measurements"][2]["samples"]]
+new["measurements"][3]["name"] = "come"
+new["environment"]["threads"] = 77
+json.dump(old, open("old.json", "w")), json.dump(new, open("new.json", "w"))
+PYTHON
+compare() { "$BIN/sg_bench" --compare "$@"; }
+compare old.json old.json >table || fail "a report is slower than itself: $(cat table)"
+expect_failure 1 "3 compared: 1 slower, 1 faster" "1.200" "only in the old one: gone" \
+    "only in the new one: come" "threads: " -- compare old.json new.json
+compare old.json new.json --threshold 25 >table || fail "20 % count as 25: $(cat table)"
+compare old.json new.json --filter '^b$' >table || fail "--filter: $(cat table)"
+expect_failure 1 "3 compared: 1 slower, 1 faster" -- compare new.json old.json  # the rate
+expect_failure 1 "no measurement in common" -- compare old.json new.json --filter gone
+expect_failure 1 "list is no report" -- compare old.json list
+expect_failure 2 "--compare" -- "$BIN/sg_bench" --threshold 3
+expect_failure 2 "A subcommand or --compare OLD NEW is required" -- "$BIN/sg_bench"
 echo ok

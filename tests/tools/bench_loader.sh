@@ -24,15 +24,19 @@ row 'upload, resident, ms'
 [ "$(find packs -name '*.sgpack' | wc -l)" = 1 ] || fail "no pack was made"
 python3 - <<'PYTHON' || fail "the JSON: $(cat files.json packs.json)"
 import json
-for name, keys in (("files", {"files_per_s", "next_ms", "next_cached_ms", "upload_ms"}),
-                   ("packs", {"stored_per_s", "next_ms", "upload_ms", "upload_resident_ms"})):
+for name, rows in (("files", {"from files", "next batch", "next batch, cached", "upload"}),
+                   ("packs", {"from a pack", "next batch", "upload", "upload, resident"})):
     report = json.load(open(name + ".json"))
-    assert (report["batch"], report["batches"], report["rounds"]) == (4, 6, 2)
-    (data,) = report["data_sets"]
-    assert data["images"] == 24 and data["name"] == "celeba"
-    assert keys <= data.keys(), data.keys()
-    for key in keys:
-        assert 0 < data[key]["min"] <= data[key]["median"] <= data[key]["max"], key
+    assert (report["format"], report["command"]) == ("stargan-bench-1", "loader")
+    config = report["config"]
+    assert (config["batch"], config["batches"], config["rounds"]) == (4, 6, 2)
+    cases = {case["name"]: case for case in report["cases"]}
+    assert rows <= cases.keys(), cases.keys()
+    for case in cases.values():
+        assert case["images"] == 24 and case["data"] == "celeba"
+        assert 0 < case["min"] <= case["median"] <= case["max"], case
+    samples = {m["name"]: m["samples"] for m in report["measurements"]}
+    assert len(samples["celeba: next batch"]) == 2
 PYTHON
 expect_failure 1 "do not fill a batch of 99" -- \
     "$BIN/sg_bench" loader --data "$faces" --image-size 16 --batch-size 99

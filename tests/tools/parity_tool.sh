@@ -40,4 +40,5 @@ done
     --json sim.json >log
 grep -q '^device sim .*slow' log || fail "sg_bench step does not say where it ran"
 grep -q '"device": "sim"' sim.json || fail "the JSON does not name the device"
+grep -q '"format": "stargan-bench-1"' sim.json || fail "the JSON has no format"
 echo ok
