@@ -3,14 +3,12 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 
 #include "benchmarks/report.h"
+#include "benchmarks/step_runner.h"
 #include "kernels/common/error.h"
 #include "kernels/common/philox.h"
 #include "kernels/common/processor.h"
-#include "train/joint_schedule.h"
 #include "train/memory_plan.h"
 
 namespace sg {
@@ -18,7 +16,6 @@ namespace sg {
 namespace {
 
 constexpr uint64_t seed = 0;
-constexpr double learning_rate = 1e-4;
 constexpr double mib = 1024.0 * 1024.0;
 
 ModelConfig model_config(const StepBenchmark& b) {
@@ -59,52 +56,6 @@ TrainingBatch random_batch(Device& device, const StepBenchmark& b) {
     };
 }
 
-std::vector<Tensor> losses_of(const DiscriminatorStep& d) {
-    return {d.loss_real, d.loss_fake, d.loss_cls, d.loss_gp};
-}
-std::vector<Tensor> losses_of(const GeneratorStep& g) {
-    return {g.loss_fake, g.loss_cls, g.loss_rec};
-}
-
-/// Milliseconds that work() takes, as one CUDA graph where those are wanted.
-double timed(Device& device, const StepBenchmark& b, const char* name,
-             const std::function<void()>& work) {
-    device.synchronize();
-    const auto start = std::chrono::steady_clock::now();
-    if (b.graph)
-        device.run_as_graph(name, work);
-    else
-        work();
-    device.synchronize();
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-        .count();
-}
-
-/// Of a turn, updates included.
-double timed_turn(StarGan& model, const TrainingBatch& batch, const StepBenchmark& b, bool g_turn) {
-    std::vector<Tensor> losses;
-    schedule_updates(model, g_turn, learning_rate, learning_rate, {});
-    const double time = timed(batch.x_real.device(), b, g_turn ? "D and G" : "D", [&] {
-        training_turn(model, {}, batch, b.step, g_turn, [&](const auto& step) {
-            update(model, step, {});
-            for (const Tensor& loss : losses_of(step)) losses.push_back(loss);
-        });
-    });
-    for (const Tensor& loss : losses)
-        require(std::isfinite(loss.item()), "benchmark", "a step has a loss of {}", loss.item());
-    return time;
-}
-
-/// Of a D step with its part of the fakes that are made together.
-double timed_d_step(StarGan& model, const TrainingBatch& batch, const StepBenchmark& b) {
-    const int together = JointSchedule(1, "one", b.n_critic).together(0).count;
-    if (b.step == StepKind::reference || b.n_critic == 1) return timed_turn(model, batch, b, false);
-    std::vector<TrainingBatch> batches(together, batch);
-    const double fakes =
-        timed(batch.x_real.device(), b, "fakes", [&] { generate_fakes(model.G, batches); });
-    return fakes / together + timed_turn(model, batches[0], b, false);
-}
-
 double peak_rss_mb() {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
@@ -118,8 +69,6 @@ StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& b,
     require(b.batch_size >= 1 && b.labels >= 1 && b.n_critic >= 1, "benchmark",
             "batch size {}, labels {} and n_critic {} must be at least 1", b.batch_size, b.labels,
             b.n_critic);
-    require(b.warmup >= 0 && b.repeats >= 1, "benchmark", "{} repeats after {} to warm up",
-            b.repeats, b.warmup);
     prepare_device(device,
                    {.model = model_config(b),
                     .precision = b.precision,
@@ -129,20 +78,25 @@ StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& b,
                     .n_critic = b.n_critic},
                    say);
     device.use_two_streams(b.side_stream);
+    if (device.is_cpu()) pin_threads(device.threads());
     StarGan model(device, model_config(b), b.precision, 0, masters_for(b.step));
     initialise(model, seed);
-    const TrainingBatch batch = random_batch(device, b);
+    StepRunner runner(model, random_batch(device, b), b);
 
-    std::vector<double> d_times, g_times;
-    for (int i = 0; i < b.warmup + b.repeats; ++i) {
-        const double d = timed_d_step(model, batch, b);
-        const double g = timed_turn(model, batch, b, true) - d;
-        if (i < b.warmup) continue;
-        d_times.push_back(d);
-        g_times.push_back(g);
-    }
-    StepBenchmarkResult result{.d_step = summarise(d_times), .g_step = summarise(g_times)};
+    std::vector<std::function<double()>> things = {[&] { return runner.d_step(); },
+                                                   [&] { return runner.d_and_g(); }};
+    if (device.runs_ahead()) things.emplace_back([&] { return runner.macro_iteration(); });
+    const Sampled sampled = sample_in_turns(things, b.sampling);
+    StepBenchmarkResult result{.d_step = sampled.times[0], .g_step = {}};
+    std::vector<double> g_times = sampled.times[1].samples;
+    for (size_t i = 0; i < g_times.size(); ++i) g_times[i] -= result.d_step.samples[i];
+    result.g_step = summarise(g_times);
     result.iteration_ms = (b.n_critic * result.d_step.median + result.g_step.median) / b.n_critic;
+    if (device.runs_ahead()) {
+        result.macro_iteration = sampled.times[2];
+        result.iteration_ms = result.macro_iteration->median / b.n_critic;
+    }
+    if (b.stages) result.stages = runner.stages();
     result.tensor_peak_mb = double(device.arena().peak_bytes()) / mib;
     result.peak_rss_mb = peak_rss_mb();
     return result;
@@ -167,8 +121,8 @@ void add_result(nlohmann::json& report, Device& device, const StepBenchmark& b,
         {"step", to_string(b.step)},
         {"graph", b.graph},
         {"side_stream", b.side_stream},
-        {"warmup", b.warmup},
-        {"repeats", b.repeats},
+        {"warmup", b.sampling.warmup},
+        {"repeats", b.sampling.repeats},
         {"config",
          {{"image_size", b.image_size},
           {"batch", b.batch_size},
@@ -182,6 +136,22 @@ void add_result(nlohmann::json& report, Device& device, const StepBenchmark& b,
     const std::string name = fmt::format("{} {}", to_string(b.step), to_string(b.precision));
     add_measurement(report, name + " D step", result.d_step.samples);
     add_measurement(report, name + " G step", result.g_step.samples);
+    nlohmann::json& now = report["cases"].back();
+    if (result.macro_iteration) {
+        now["macro_iteration_ms"] = result.macro_iteration->median;
+        add_measurement(report, name + " macro-iteration", result.macro_iteration->samples);
+    }
+    if (result.stages.empty()) return;
+    double d_ms = 0, g_ms = 0;
+    for (const StageTime& s : result.stages) (s.of_g ? g_ms : d_ms) += s.time.median;
+    for (const StageTime& s : result.stages) {
+        const char* in = s.of_g ? "G step" : "D step";
+        now["stages"].push_back({{"name", s.name},
+                                 {"in", in},
+                                 {"ms", s.time.median},
+                                 {"share", s.time.median / (s.of_g ? g_ms : d_ms)}});
+        add_measurement(report, fmt::format("{} {}: {}", name, in, s.name), s.time.samples);
+    }
 }
 
 }  // namespace sg

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,16 +23,28 @@ struct StepBenchmark {
     StepKind step = StepKind::fused;
     bool graph = true;         ///< on a GPU, a turn as one CUDA graph
     bool side_stream = false;  ///< on a GPU, weight gradients beside the rest
-    int warmup = 3;            ///< untimed pairs of steps: primitives are built, memory is taken
-    int repeats = 10;          ///< timed pairs of steps
+    bool stages = false;       ///< also where the time goes
+    /// Of pairs of steps; the first ones build primitives and take memory.
+    Sampling sampling = {.repeats = 10, .attempts = 1};
+};
+
+/// What a stage of a step takes: engine/stages.h, and "fakes", a D step's part of those that are
+/// made together.
+struct StageTime {
+    bool of_g;  ///< of G's step, else of D's
+    std::string name;
+    Times time;
 };
 
 struct StepBenchmarkResult {
     Times d_step;  ///< with its part of the fakes that one pass of G makes for several steps
     Times g_step;  ///< what G's step adds to a turn: the fused steps share its first pass
-    double iteration_ms = 0;    ///< per D update: (n_critic d + g) / n_critic, of the medians
-    double tensor_peak_mb = 0;  ///< most memory ever in tensors
-    double peak_rss_mb = 0;     ///< most memory the process ever had
+    double iteration_ms = 0;  ///< per D update: the macro-iteration's share, else (n_critic d + g)
+                              ///< / n_critic of the medians
+    std::optional<Times> macro_iteration = {};  ///< on a GPU: n_critic D steps and a G step, queued
+    std::vector<StageTime> stages = {};  ///< measured apart, without a graph or a second stream
+    double tensor_peak_mb = 0;           ///< most memory ever in tensors
+    double peak_rss_mb = 0;              ///< most memory the process ever had
 };
 
 /// Times turns of D and of both, updates included, one after the other, on a freshly initialised

@@ -2,6 +2,7 @@
 
 #include "engine/conv_into.h"
 #include "engine/run_kernel.h"
+#include "engine/stages.h"
 #include "kernels/gradient_penalty/gradient_penalty.h"
 #include "model/discriminator_pass.h"
 
@@ -38,16 +39,22 @@ class DStep {
     }
 
     DiscriminatorStep run() {
+        at_stage(device(), "D losses");
         heads();
+        at_stage(device(), "D dgrad");
         pass_.backward(src_seeds_, cls_seeds_);
+        at_stage(device(), "penalty");
         if (penalised_) penalty();
         tangents_and_gradients();
+        at_stage(device(), "other");
         return std::move(result_);
     }
 
   private:
+    Device& device() const { return batch_.x_real.device(); }
     /// a_0 = [real | fake | x_hat] (paper, Eq. 8's x_hat).
     Tensor lay_out(const Tensor& x_fake) const {
+        at_stage(device(), "D forward");
         const Tensor& real = batch_.x_real;
         const Tensor all =
             Tensor::empty(real.device(), with_images(real.shape(), N_), D_.compute());
@@ -132,16 +139,19 @@ class DStep {
         const int L = pass_.layers();
         for (int l = 1; l <= L; ++l) {
             const auto gradients = [&] {
+                at_stage(device(), "D wgrad");
                 const Tensor& u = pass_.u(l);
                 result_.grads.push_back(
                     gradient(D_.weight(l - 1), pass_.a(l - 1), u, D_.strided()));
                 result_.grads.push_back(sum_channels(images(u, 0, 2 * B_)));
             };
-            batch_.x_real.device().beside(gradients, [&] {
+            device().beside(gradients, [&] {
+                at_stage(device(), "tangents");
                 if (penalised_) tangent(l);
             });
             pass_.release(l);
         }
+        at_stage(device(), "D wgrad");
         const Tensor& last = pass_.a(L);
         result_.grads.push_back(gradient(D_.src_weight(), last, src_seeds_, D_.src_options()));
         result_.grads.push_back(gradient(D_.cls_weight(), images(last, 0, B_),

@@ -1,3 +1,4 @@
+#include "engine/stages.h"
 #include "model/discriminator_pass.h"
 #include "model/fused_step.h"
 
@@ -20,7 +21,10 @@ namespace {
 Tensor through_d(const StarGan& model, const LossConfig& loss, const TrainingBatch& batch,
                  const Tensor& x_fake, GeneratorStep& step) {
     const Discriminator& D = model.D;
+    Device& device = x_fake.device();
+    at_stage(device, "D forward");
     DiscriminatorPass pass(D, cast(x_fake, D.compute()));
+    at_stage(device, "D losses");
     step.fake_logits = pass.cls(x_fake.dim(0));
     const auto [loss_fake, by_src] = loss_and_gradient(
         pass.src(), [&](const Tensor& src) { return adversarial_loss_generator(loss.gan, src); });
@@ -29,6 +33,7 @@ Tensor through_d(const StarGan& model, const LossConfig& loss, const TrainingBat
     });
     step.loss_fake = loss_fake;
     step.loss_cls = loss_cls;
+    at_stage(device, "D dgrad");
     pass.backward(cast(by_src, D.compute()), cast(affine(by_cls, loss.lambda_cls), D.compute()));
     const Tensor by_fake = Tensor::empty(x_fake.device(), x_fake.shape(), x_fake.dtype());
     pass.input_gradient(by_fake, 0, x_fake.dim(0));
@@ -52,6 +57,7 @@ GeneratorStep fused_g_step(const StarGan& model, const LossConfig& loss, const T
 
     GeneratorPass to_original(model.G, step.x_fake, batch.c_org);
     step.x_rec = to_original.output();
+    at_stage(step.x_rec.device(), "reconstruction loss");
     const auto [loss_rec, by_rec] = loss_and_gradient(
         step.x_rec, [&](const Tensor& x_rec) { return l1_loss(batch.x_real, x_rec); });
     step.loss_rec = loss_rec;

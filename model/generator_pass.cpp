@@ -5,6 +5,7 @@
 
 #include "engine/conv_into.h"
 #include "engine/label_bias.h"
+#include "engine/stages.h"
 
 namespace sg {
 
@@ -56,6 +57,7 @@ Tensor input_gradient(const GeneratorLayer& layer, const Tensor& w, const Tensor
 /// The gradient by the layer's weight, of w's shape.
 Tensor weight_gradient(const GeneratorLayer& layer, const Tensor& w, const Tensor& x,
                        const Tensor& u) {
+    at_stage(u.device(), "G wgrad");
     const Tensor out = Tensor::empty(u.device(), w.shape(), master_type(u.dtype()));
     if (layer.kind == Kind::transposed)  // the convolution that it is the transpose of has u for x
         conv2d_wgrad_into(out, u, x, layer.options);
@@ -79,7 +81,9 @@ Tensor weight_for(const Generator& G, size_t l, const Tensor& x) {
 /// which it removes.
 Tensor sums_of(const Generator& G, size_t l, const Tensor& w, const Tensor& map,
                const Tensor& labels) {
+    at_stage(map.device(), "G convolutions");
     const Tensor sums = convolve(G.layers()[l], w, map);
+    at_stage(map.device(), "G norms");
     if (l == 0) add_labels(sums, labels, G.parameters().value(0));
     return sums;
 }
@@ -145,8 +149,10 @@ std::pair<Tensor, Tensor> GeneratorPass::through_layer(size_t l, const Tensor& u
                                                        std::vector<Tensor>& grads) {
     const GeneratorLayer &layer = layers_[l], &before = layers_[l - 1];
     Kept& from = kept_[l - 1];
+    at_stage(u.device(), "G dgrad");
     const Tensor by_map = input_gradient(layer, weights_[l], u, from.sums.shape(),
                                          layer.opens_block ? skipped : Tensor());
+    at_stage(u.device(), "G norms back");
     // Through the normalisation: in place, unless the gradient also skips the block.
     Tensor map = kept_[l].input;
     const bool again = !map;
@@ -192,10 +198,12 @@ Tensor GeneratorPass::backward(const Tensor& grad_y, std::vector<Tensor>& grads,
                    first_weight_gradient(layers_[0], weights_[0], cast(x_, compute_), labels_, u));
     };
     device.beside(first, [&] {
+        at_stage(device, "G dgrad");
         if (by_x == InputGradient::yes)
             result = input_gradient(layers_[0], weights_[0], u, x_.shape());
     });
     weights_.clear();
+    at_stage(device, "other");
     return result;
 }
 

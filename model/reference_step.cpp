@@ -1,5 +1,7 @@
 #include "model/reference_step.h"
 
+#include "engine/stages.h"
+
 namespace sg {
 
 DiscriminatorStep reference_d_step(const StarGan& model, const LossConfig& loss,
@@ -8,9 +10,11 @@ DiscriminatorStep reference_d_step(const StarGan& model, const LossConfig& loss,
     DiscriminatorStep step;
     {
         const GradMode off(false);  // G does not learn here
+        at_stage(x_real.device(), "G forward");
         step.x_fake = model.G.forward(x_real, c_trg);
     }
 
+    at_stage(x_real.device(), "D forward");
     const auto real = model.D.forward(x_real);
     const auto fake = model.D.forward(step.x_fake);
     const Tensor loss_real = adversarial_loss_real(loss.gan, real.src);
@@ -19,6 +23,7 @@ DiscriminatorStep reference_d_step(const StarGan& model, const LossConfig& loss,
     Tensor total = add(add(loss_real, loss_fake), affine(loss_cls, loss.lambda_cls));
 
     if (loss.gan == GanLoss::wgan_gp) {
+        at_stage(x_real.device(), "penalty");
         Tensor x_hat = interpolate(x_real, step.x_fake, alpha);
         x_hat.set_requires_grad();
         const Penalty penalty = gradient_penalty(model.D, x_hat);
@@ -36,7 +41,9 @@ DiscriminatorStep reference_d_step(const StarGan& model, const LossConfig& loss,
     step.loss_real = loss_real.detach();
     step.loss_fake = loss_fake.detach();
     step.loss_cls = loss_cls.detach();
+    at_stage(x_real.device(), "gradients");
     step.grads = grad({total}, model.D.parameters().tensors());
+    at_stage(x_real.device(), "other");
     return step;
 }
 
@@ -45,8 +52,11 @@ GeneratorStep reference_g_step(const StarGan& model, const LossConfig& loss,
     const auto& [x_real, c_org, c_trg, alpha, group, unused] = batch;
     GeneratorStep step;
 
+    at_stage(x_real.device(), "G forward");
     const Tensor x_fake = model.G.forward(x_real, c_trg);  // original to target
+    at_stage(x_real.device(), "D forward");
     const auto fake = model.D.forward(x_fake);
+    at_stage(x_real.device(), "G forward");
     const Tensor x_rec = model.G.forward(x_fake, c_org);  // target to original
     const Tensor loss_fake = adversarial_loss_generator(loss.gan, fake.src);
     const Tensor loss_cls = classification_loss(model.config.labels, group, fake.cls, c_trg);
@@ -57,7 +67,9 @@ GeneratorStep reference_g_step(const StarGan& model, const LossConfig& loss,
     step.loss_fake = loss_fake.detach();
     step.loss_cls = loss_cls.detach();
     step.loss_rec = loss_rec.detach();
+    at_stage(x_real.device(), "gradients");
     step.grads = grad({total}, model.G.parameters().tensors());
+    at_stage(x_real.device(), "other");
     step.fake_logits = fake.cls.detach();
     step.x_fake = x_fake.detach();
     step.x_rec = x_rec.detach();
@@ -72,14 +84,18 @@ void schedule_updates(StarGan& model, bool g_turn, double d_lr, double g_lr,
 
 void update(StarGan& model, const DiscriminatorStep& step, const AdamOptions& adam,
             const int32_t* halted) {
+    at_stage(step.loss_cls.device(), "Adam");
     model.D.parameters().adam_step(step.grads, adam, halted);
+    at_stage(step.loss_cls.device(), "other");
 }
 
 void update(StarGan& model, const GeneratorStep& step, const AdamOptions& adam,
             const int32_t* halted) {
+    at_stage(step.loss_cls.device(), "Adam");
     model.G.parameters().adam_step(step.grads, adam, halted);
     if (model.G_ema)
         model.G_ema->parameters().average_with(model.G.parameters(), model.ema, halted);
+    at_stage(step.loss_cls.device(), "other");
 }
 
 void apply(StarGan& model, const DiscriminatorStep& step, double learning_rate,

@@ -26,7 +26,8 @@ CLI::App* add_step_command(CLI::App& app, StepOptions& options) {
     add_device_options(*step, options.device);
     step->add_option("--precision", options.precision, "f32, tf32, bf16 or f64")
         ->capture_default_str();
-    step->add_option("--step", options.step, "fused, or reference: plain differentiation")
+    step->add_option("--step", options.step,
+                     "fused, or reference: plain differentiation; or both: fused,reference")
         ->capture_default_str();
     step->add_flag("!--no-graph", b.graph, "on a GPU, launch kernel by kernel");
     step->add_flag("--side-stream", b.side_stream, "on a GPU, weight gradients on a second stream");
@@ -38,36 +39,72 @@ CLI::App* add_step_command(CLI::App& app, StepOptions& options) {
     count("--g-repeat-num", b.g_repeat_num, "G's residual blocks");
     count("--d-repeat-num", b.d_repeat_num, "D's strided layers");
     count("--n-critic", b.n_critic, "D steps per G step, for the time of an iteration");
-    step->add_option("--warmup", b.warmup, "steps before the clock runs")
+    step->add_option("--warmup", b.sampling.warmup, "steps before the clock runs")
         ->check(CLI::Range(0, most_counted))
         ->capture_default_str();
-    count("--repeats", b.repeats, "timed steps");
+    count("--repeats", b.sampling.repeats, "timed steps");
+    count("--attempts", b.sampling.attempts,
+          "measure again, at most so often, what spreads by more than 5 %");
+    step->add_flag("--stages", b.stages, "also where the time goes: D forward, wgrad, Adam, ...");
     step->add_option("--json", options.json, "write the measurements to this file");
     return step;
 }
 
-void print_row(const char* name, const Times& time) {
-    fmt::print("{:<10} {:>10.2f} {:>10.2f} {:>10.2f}\n", name, time.median, time.min, time.max);
+void print_row(const std::string& name, const Times& time) {
+    fmt::print("{:<16} {:>10.2f} {:>10.2f} {:>10.2f} {:>6.1f}%\n", name, time.median, time.min,
+               time.max, 100 * time.spread);
+}
+
+void print_stages(const StepBenchmarkResult& result) {
+    for (const bool of_g : {false, true}) {
+        double all = 0;
+        for (const StageTime& s : result.stages) all += s.of_g == of_g ? s.time.median : 0;
+        for (const StageTime& s : result.stages)
+            if (s.of_g == of_g)
+                fmt::print("  {} {:<20} {:>10.3f} ms {:>5.1f} %\n", of_g ? "G step" : "D step",
+                           s.name, s.time.median, 100 * s.time.median / all);
+    }
+}
+
+void print_result(const StepBenchmark& b, const StepBenchmarkResult& result) {
+    fmt::print("{:<16} {:>10} {:>10} {:>10} {:>7}\n", fmt::format("{}, ms", to_string(b.step)),
+               "median", "min", "max", "spread");
+    print_row("D step", result.d_step);
+    print_row("G step", result.g_step);
+    if (result.macro_iteration) print_row("macro-iteration", *result.macro_iteration);
+    fmt::print("{:<16} {:>10.2f}  = {} / {}\n", "iteration", result.iteration_ms,
+               result.macro_iteration ? "macro-iteration" : fmt::format("({} D + G)", b.n_critic),
+               b.n_critic);
+    fmt::print("memory: {:.0f} MB in tensors, {:.0f} MB in all\n", result.tensor_peak_mb,
+               result.peak_rss_mb);
+    print_stages(result);
 }
 
 int run_step(StepOptions& options, const std::string& arguments) {
     auto& benchmark = options.benchmark;
     benchmark.precision = precision_from_string(options.precision);
-    benchmark.step = step_kind_from_string(options.step);
-    const auto device = open_device(options.device, to_stderr).device;
+    std::vector<StepKind> kinds;
+    for (const std::string& kind : CLI::detail::split(options.step, ','))
+        kinds.push_back(step_kind_from_string(kind));
     JsonFile file(options.json);
-    fmt::print("device {}, {}\n", device_report(*device), options.precision);
-    const auto result = run_step_benchmark(*device, benchmark, to_stderr);
-    fmt::print("{:<10} {:>10} {:>10} {:>10}\n", "ms", "median", "min", "max");
-    print_row("D step", result.d_step);
-    print_row("G step", result.g_step);
-    fmt::print("{:<10} {:>10.2f}  = ({} D + G) / {}\n", "iteration", result.iteration_ms,
-               benchmark.n_critic, benchmark.n_critic);
-    fmt::print("memory: {:.0f} MB in tensors, {:.0f} MB in all\n", result.tensor_peak_mb,
-               result.peak_rss_mb);
-    nlohmann::json report =
-        new_report("step", arguments, environment(device->name(), options.device.threads));
-    add_result(report, *device, benchmark, result);
+    nlohmann::json report;
+    std::vector<double> iterations;
+    for (const StepKind kind : kinds) {
+        benchmark.step = kind;
+        const auto device = open_device(options.device, to_stderr).device;
+        if (report.is_null()) {
+            fmt::print("device {}, {}\n", device_report(*device), options.precision);
+            report =
+                new_report("step", arguments, environment(device->name(), options.device.threads));
+        }
+        const auto result = run_step_benchmark(*device, benchmark, to_stderr);
+        print_result(benchmark, result);
+        add_result(report, *device, benchmark, result);
+        iterations.push_back(result.iteration_ms);
+    }
+    if (iterations.size() == 2)
+        fmt::print("an iteration of {} takes {:.2f} times as long as one of {}\n",
+                   to_string(kinds[1]), iterations[1] / iterations[0], to_string(kinds[0]));
     file.write(report.dump(1));
     return exit_success;
 }
