@@ -3,6 +3,7 @@
 #include "engine/device.h"
 #include "kernels/common/processor.h"
 #include "kernels/conv/matrix/deep.h"
+#include "kernels/conv/matrix/few_results.h"
 #include "tests/conv_cases.h"
 
 using namespace sg;
@@ -112,7 +113,16 @@ TEST_CASE("convolution by our own loops equals the textbook's", "[conv][matrix]"
     shapes.push_back({.N = 3, .H = 11, .W = 9, .C = 130, .K = 300, .R = 3, .S = 3, .pad = 1});
     shapes.push_back({.N = 2, .H = 9, .W = 10, .C = 3, .K = 5, .R = 2, .S = 1, .stride = 4});
     shapes.push_back({.N = 2, .H = 2, .W = 3, .C = 3, .K = 5, .R = 2, .S = 2, .stride = 5});
-    // Folded (matrix/folded.h): few results per pixel, wide images.
+    // Few results per pixel, wide images (matrix/few_results.h): all of its loops, whole vectors of
+    // channels and parts, kernels that hang over the edge, several slices of wgrad.
+    for (int64_t K = 1; K <= 4; ++K)
+        for (int64_t S = 2; S <= 8; ++S) {
+            const int64_t pad = (K + S) % (S + 2), C = std::array{16, 5, 33, 64}[(K + S) % 4];
+            shapes.push_back(
+                {.N = 2, .H = 10, .W = 17 + S, .C = C, .K = K, .R = 3, .S = S, .pad = pad});
+            CHECK(has_few_results(shapes.back(), K));
+        }
+    shapes.push_back({.N = 3, .H = 60, .W = 16, .C = 16, .K = 3, .R = 7, .S = 7, .pad = 3});
     shapes.push_back({.N = 2, .H = 9, .W = 33, .C = 17, .K = 3, .R = 7, .S = 7, .pad = 3});
     shapes.push_back({.N = 3, .H = 21, .W = 16, .C = 5, .K = 1, .R = 3, .S = 5, .pad = 0});
     shapes.push_back({.N = 1, .H = 70, .W = 64, .C = 3, .K = 40, .R = 7, .S = 7, .pad = 3});
@@ -172,9 +182,9 @@ void check_versions(const ConvShape& s, ConvForm form) {
 TEST_CASE("weights are laid out again when their version changes", "[conv]") {
     const ConvShape plain{
         .N = 1, .H = 12, .W = 18, .C = 16, .K = 16, .R = 3, .S = 3, .stride = 1, .pad = 1};
-    const ConvShape folded{
+    const ConvShape few{
         .N = 1, .H = 12, .W = 18, .C = 4, .K = 3, .R = 5, .S = 5, .stride = 1, .pad = 2};
-    for (const ConvShape& s : {plain, folded}) {
+    for (const ConvShape& s : {plain, few}) {
         INFO(to_string(s));
         for (const ConvForm form : {ConvForm::library, ConvForm::own})
             check_versions<float>(s, form);

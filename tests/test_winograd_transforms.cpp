@@ -14,7 +14,7 @@ template <class Map>
 std::vector<double> matrix_of() {
     std::vector<double> m(size_t(Map::to) * Map::from);
     for (int j = 0; j < Map::from; ++j) {
-        winograd::Vector in[Map::from] = {}, out[Map::to];
+        Vector in[Map::from] = {}, out[Map::to];
         in[j] += 1;
         Map::map(in, out);
         for (int i = 0; i < Map::to; ++i) {

@@ -33,9 +33,9 @@ class ConvCache {
         return kept(rounded_[version ? w : nullptr], version, round);
     }
 
-    /// As matrix/ multiplies them, tap by tap or folded (matrix/folded.h), or at winograd/'s
-    /// points.
-    enum class Layout { taps, folded, winograd };
+    /// As matrix/ multiplies them, tap by tap or for few results (matrix/few_results.h), or at
+    /// winograd/'s points.
+    enum class Layout { taps, few, winograd };
     /// Whose weights are laid out for what.
     struct PanelKey {
         ConvPass pass;

@@ -2,7 +2,7 @@
 
 #include "kernels/common/processor.h"
 #include "kernels/conv/matrix/deep.h"
-#include "kernels/conv/matrix/folded.h"
+#include "kernels/conv/matrix/few_results.h"
 #include "kernels/conv/winograd/winograd.h"
 
 namespace sg {
@@ -28,12 +28,12 @@ ConvForm conv_form(ConvPass pass, const ConvShape& s, bool bf16) {
         // oneDNN 2.6 returns wrong bf16 sums where a strided kernel moves over an image one pixel
         // wide.
         if (bf16 && (!cpu_has_amx() || (s.W == 1 && s.stride > 1))) return ConvForm::own;
-        return many_weights || can_fold(s, s.K) ? ConvForm::own : ConvForm::library;
+        return many_weights || has_few_results(s, s.K) ? ConvForm::own : ConvForm::library;
     }
     // oneDNN would have to lay out, at every update, weights that are used but a few times.
     if (is_deep(s)) return ConvForm::own;
     if (bf16 && cpu_has_amx()) return ConvForm::library;
-    if (can_fold(s, pass == ConvPass::forward ? s.K : s.C)) return ConvForm::own;
+    if (has_few_results(s, pass == ConvPass::forward ? s.K : s.C)) return ConvForm::own;
     return bf16 ? ConvForm::widened : ConvForm::library;
 }
 

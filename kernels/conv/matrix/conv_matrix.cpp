@@ -2,7 +2,7 @@
 
 #include "kernels/conv/conv_cache.h"
 #include "kernels/conv/matrix/deep.h"
-#include "kernels/conv/matrix/folded.h"
+#include "kernels/conv/matrix/few_results.h"
 #include "kernels/conv/matrix/target.h"
 
 namespace sg {
@@ -58,40 +58,6 @@ void multiply(CpuContext& context, const Gather& g, const T* image, const float*
     });
 }
 
-/// The folded form (folded.h): a task is a line (n, i) of the result. `g` is the plain gather,
-/// `folded` reads columns; panels hold (r, c) x (s, k).
-template <class T, class Out>
-void multiply_folded(CpuContext& context, const Gather& g, const Gather& folded, const T* image,
-                     const float* panels, int64_t S, const Target<Out>& target) {
-    const int64_t K = target.columns, width = panel_width(S * K);
-    parallel_for(context, g.N * g.rows, [&](int64_t line) {
-        const int64_t i = line % g.rows, n = line / g.rows, read = g.W * g.C;
-        float* Z = thread_scratch(size_t(g.W * width + g.columns * K + read));
-        float *sums = Z + g.W * width, *widened = sums + g.columns * K;
-        std::fill_n(Z, g.W * width + g.columns * K, 0.0f);
-        for (size_t r = 0; r < folded.taps.size(); ++r) {
-            const int64_t y = i + folded.taps[r].dy;
-            if (y < 0 || y >= g.H) continue;
-            const T* from = image + (n * g.H + y) * read;
-            const float* row = widened;
-            if constexpr (std::is_same_v<T, float>)
-                row = from;
-            else
-                std::copy_n(from, read, widened);
-            product_rows(g.W, int(width), row, g.C, 1, panels + int64_t(r) * g.C * width, width,
-                         g.C, Z, width);
-        }
-        for (int64_t s = 0; s < S; ++s) {
-            const int64_t dx = g.taps[size_t(s)].dx;
-            const int64_t end = std::min(g.columns, g.W - dx);
-            for (int64_t q = std::max<int64_t>(0, -dx); q < end; ++q)
-                for (int64_t k = 0; k < K; ++k) sums[q * K + k] += Z[(q + dx) * width + s * K + k];
-        }
-        for (int64_t q = 0; q < g.columns; ++q)
-            target.write(g, line * g.columns + q, 0, K, sums + q * K);
-    });
-}
-
 /// A pass's weights: what row element (tap, d) is multiplied with for a column.
 struct Weights {
     const float* w;
@@ -126,34 +92,27 @@ float* lay_out(CpuContext& context, const Gather& g, int64_t columns, const Weig
     return out + blocks(columns, width) * panel;
 }
 
-/// Panels of the folded form: column (s, k) of row (r, c).
-template <class T>
-void lay_out_folded(const Gather& folded, int64_t S, int64_t columns, const Weights& weights,
-                    float* out) {
-    const int64_t width = panel_width(S * columns);
-    for (const Gather::Tap& tap : folded.taps)
-        for (int64_t d = 0; d < folded.C; ++d, out += width) {
-            std::fill_n(out, width, 0.0f);
-            for (int64_t s = 0; s < S; ++s)
-                for (int64_t k = 0; k < columns; ++k)
-                    out[s * columns + k] =
-                        T(weights.w[tap.r * weights.tap_row + s * weights.tap_step +
-                                    d * weights.depth_step + k * weights.column_step]);
-        }
-}
-
-/// Runs the folded form of a pass whose plain gather is `g`.
+/// Runs the form for few results (few_results.h) of a pass whose plain gather is `g`: its taps come
+/// in the order in which the pass meets them.
 template <class T, class Out>
-void fold(CpuContext& context, ConvPass pass, const ConvShape& s, const Gather& g, const T* image,
-          const Weights& weights, uint64_t version, const Target<Out>& target) {
-    const Gather folded = folded_gather(g, s);
-    const float* panels = context.conv_cache().panels(
-        {pass, s, sizeof(T) == 2, ConvCache::Layout::folded, weights.w}, version,
+void sum_few(CpuContext& context, ConvPass pass, const ConvShape& s, const Gather& g,
+             const FewResults& f, const T* image, const Weights& weights, uint64_t version,
+             const Target<Out>& target) {
+    const int64_t channels = f.padded_channels(), taps = f.R * f.S;
+    const float* laid_out = context.conv_cache().panels(
+        {pass, s, sizeof(T) == 2, ConvCache::Layout::few, weights.w}, version,
         [&](std::vector<float>& memory) {
-            memory.resize(size_t(folded.depth() * panel_width(s.S * target.columns)));
-            lay_out_folded<T>(folded, s.S, target.columns, weights, memory.data());
+            memory.assign(size_t(f.K * taps * channels), 0.0f);
+            for (int64_t k = 0; k < f.K; ++k)
+                for (const Gather::Tap& tap : g.taps) {
+                    const int64_t r = tap.dy + f.pad_y, at = tap.dx + f.pad_x;
+                    const float* from = weights.w + tap.r * weights.tap_row +
+                                        tap.s * weights.tap_step + k * weights.column_step;
+                    float* to = &memory[size_t((k * taps + r * f.S + at) * channels)];
+                    for (int64_t d = 0; d < f.C; ++d) to[d] = T(from[d * weights.depth_step]);
+                }
         });
-    multiply_folded(context, g, folded, image, panels, s.S, target);
+    few_results(context, f, image, laid_out, target);
 }
 
 /// The pixels of x that dgrad computes together: one gather for each remainder by the stride.
@@ -174,8 +133,9 @@ void matrix_conv_forward(CpuContext& context, const ConvForwardArgs<T, Out>& arg
     const Weights weights{args.w, s.S * s.C, s.C, 1, s.R * s.S * s.C};
     const Target<Out> target{
         args.y, s.P(), s.Q(), s.K, 0, 0, 1, args.epilogue.bias, args.epilogue.slope};
-    if (can_fold(s, s.K))
-        return fold(context, ConvPass::forward, s, g, args.x, weights, args.weight_version, target);
+    if (has_few_results(s, s.K))
+        return sum_few(context, ConvPass::forward, s, g, few_forward(s), args.x, weights,
+                       args.weight_version, target);
     const float* panels = context.conv_cache().panels(
         {ConvPass::forward, s, sizeof(T) == 2, ConvCache::Layout::taps, args.w},
         args.weight_version, [&](std::vector<float>& memory) {
@@ -192,9 +152,9 @@ void matrix_conv_dgrad(CpuContext& context, const ConvDgradArgs<T, Out>& args) {
     const std::vector<Gather> gathers = dgrad_gathers(s);
     const Weights weights{args.w, s.S * s.C, s.C, s.R * s.S * s.C, 1};
     const Target<Out> target{args.grad_x, s.H, s.W, s.C, 0, 0, s.stride, nullptr, 1};
-    if (can_fold(s, s.C))
-        return fold(context, ConvPass::dgrad, s, gathers[0], args.grad_y, weights,
-                    args.weight_version, target);
+    if (has_few_results(s, s.C))
+        return sum_few(context, ConvPass::dgrad, s, gathers[0], few_dgrad(s), args.grad_y, weights,
+                       args.weight_version, target);
     const float* panels = context.conv_cache().panels(
         {ConvPass::dgrad, s, sizeof(T) == 2, ConvCache::Layout::taps, args.w}, args.weight_version,
         [&](std::vector<float>& memory) {

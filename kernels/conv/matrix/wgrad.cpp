@@ -1,13 +1,11 @@
 #include "kernels/conv/conv_cache.h"
 #include "kernels/conv/matrix/conv_matrix.h"
-#include "kernels/conv/matrix/folded.h"
+#include "kernels/conv/matrix/few_results.h"
 
 // grad_w[k, d] = sum over pixels m of grad_y[m, k] row[m, d]: a product whose depth is the pixels.
 // A task has some pixels and `group` columns d. It takes its pixels 128 at a time, lays grad_y's
 // channels out in strips of tile_rows, gathers the rows column tile by column tile, and multiplies
 // every strip with every tile; all it reads then lies side by side, and its sums stay in the cache.
-// In the folded form (folded.h) the pixels are columns of x, and (s, k) and (r, c) take the places
-// of k and d = (r, s, c).
 
 namespace sg {
 
@@ -17,20 +15,15 @@ constexpr int64_t block_pixels = 128;  // a strip and a tile fit the L1 cache
 
 /// How the work of a shape is cut. Nothing here depends on the number of threads: nor do the bits.
 struct WgradPlan {
-    bool folded;
     Gather x;          ///< rows of x
-    Gather grad_y;     ///< in the folded form: rows of grad_y
     int64_t K, depth;  ///< rows and columns of the result
     int64_t width;     ///< columns of a tile: one, two or four vectors
     int64_t group;     ///< columns of a task
     int64_t slice;     ///< pixels of a task
     int64_t slices, groups;
 
-    explicit WgradPlan(const ConvShape& s)
-        : folded(can_fold(s, s.K)), x(forward_gather(s)), grad_y(folded_gradients(s)), K(s.K) {
+    explicit WgradPlan(const ConvShape& s) : x(forward_gather(s)), K(s.K), depth(x.depth()) {
         constexpr int64_t enough_tasks = 32, most_slices = 8, least_pixels = 1024;
-        if (folded) x = folded_gather(x, s), K = s.S * s.K;
-        depth = x.depth();
         // Few rows in a tile leave registers for more columns.
         const int64_t vectors = K <= tile_rows / 2 ? 4 : 2;
         width = vector_floats * (depth > vector_floats ? vectors : 1);
@@ -66,19 +59,13 @@ void multiply_task(const WgradPlan& plan, const ConvWgradArgs<T>& args, int64_t 
     const int64_t K = plan.K, tiles = blocks(end - begin, plan.width), tile_sums = K * plan.width;
     const int64_t strip_floats = plan.strips() * tile_rows * block_pixels;
     float* sums =
-        thread_scratch(size_t(tiles * tile_sums + block_pixels * (plan.width + K) + strip_floats));
+        thread_scratch(size_t(tiles * tile_sums + block_pixels * plan.width + strip_floats));
     float* rows = sums + tiles * tile_sums;
     float* strips = rows + block_pixels * plan.width;
-    float* gradients = strips + strip_floats;
     std::fill_n(sums, tiles * tile_sums, 0.0f);
     for (int64_t m = first; m < last; m += block_pixels) {
         const int64_t pixels = std::min(block_pixels, last - m);
-        if (plan.folded) {
-            gather_rows(plan.grad_y, args.grad_y, m, m + pixels, 0, K, gradients, K);
-            lay_out_strips(gradients, pixels, K, strips);
-        } else {
-            lay_out_strips(args.grad_y + m * K, pixels, K, strips);
-        }
+        lay_out_strips(args.grad_y + m * K, pixels, K, strips);
         for (int64_t t = 0; t < tiles; ++t) {
             const int64_t d = begin + t * plan.width, d_end = std::min(end, d + plan.width);
             if (d_end - d < plan.width) zero_rows(rows, plan.width, pixels, plan.width);
@@ -97,22 +84,14 @@ void multiply_task(const WgradPlan& plan, const ConvWgradArgs<T>& args, int64_t 
     }
 }
 
-/// grad_w[k, r, s, c] from the folded form's [(s,k)][(r,c)].
-void unfold(const ConvShape& s, const float* sums, float* grad_w) {
-    for (int64_t k = 0; k < s.K; ++k)
-        for (int64_t r = 0; r < s.R; ++r)
-            for (int64_t t = 0; t < s.S; ++t)
-                std::copy_n(sums + ((t * s.K + k) * s.R + r) * s.C, s.C,
-                            grad_w + ((k * s.R + r) * s.S + t) * s.C);
-}
-
 }  // namespace
 
 template <class T>
 void matrix_conv_wgrad(CpuContext& context, const ConvWgradArgs<T>& args) {
+    if (has_few_results(args.shape, args.shape.K)) return few_results_wgrad(context, args);
     const WgradPlan plan(args.shape);
     const int64_t size = args.shape.w_size();
-    const bool in_place = plan.slices == 1 && !plan.folded;
+    const bool in_place = plan.slices == 1;
     float* sums = in_place
                       ? args.grad_w
                       : static_cast<float*>(context.conv_cache().workspace(
@@ -124,15 +103,13 @@ void matrix_conv_wgrad(CpuContext& context, const ConvWgradArgs<T>& args) {
                       std::min(plan.depth, begin + plan.group), sums + slice * size);
     });
     if (in_place) return;
-    float* total = plan.folded ? sums : args.grad_w;
     parallel_chunks(context, size, [&](int64_t begin, int64_t end) {
         for (int64_t e = begin; e < end; ++e) {
             float sum = sums[e];
             for (int64_t i = 1; i < plan.slices; ++i) sum += sums[i * size + e];
-            total[e] = sum;
+            args.grad_w[e] = sum;
         }
     });
-    if (plan.folded) unfold(args.shape, sums, args.grad_w);
 }
 
 template void matrix_conv_wgrad(CpuContext&, const ConvWgradArgs<float>&);

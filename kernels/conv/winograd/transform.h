@@ -1,10 +1,6 @@
 #pragma once
 
-#include <cstdint>
-#include <cstring>
-
-#include "kernels/common/bf16.h"
-#include "kernels/conv/matrix/product.h"
+#include "kernels/conv/matrix/vector.h"
 
 // The transforms of Winograd's convolutions F(4x4, 3x3) and F(4x4, 2x2) (Lavin & Gray, CVPR 2016,
 // section 4; Toom and Cook's evaluation and interpolation), a vector of channels at a time. Four
@@ -24,30 +20,6 @@
 // is lost.
 
 namespace sg::winograd {
-
-typedef float Vector
-    __attribute__((vector_size(vector_floats * sizeof(float)), aligned(4), may_alias));
-
-inline Vector load(const float* from) {
-    return *reinterpret_cast<const Vector*>(from);
-}
-inline Vector load(const bf16* from) {
-    typedef uint16_t Halves __attribute__((vector_size(vector_floats * 2), aligned(2), may_alias));
-    typedef uint32_t Words __attribute__((vector_size(vector_floats * 4)));
-    const Words words = __builtin_convertvector(*reinterpret_cast<const Halves*>(from), Words)
-                        << 16;
-    Vector v;
-    std::memcpy(&v, &words, sizeof v);
-    return v;
-}
-inline void store_vector(float* to, const Vector& v) {
-    *reinterpret_cast<Vector*>(to) = v;
-}
-inline void store_vector(bf16* to, const Vector& v) {
-    float lanes[vector_floats];
-    store_vector(lanes, v);
-    for (int i = 0; i < vector_floats; ++i) store(to[i], lanes[i]);
-}
 
 /// `Map` on lines, then on columns: write(i, j, value) for i, j < Map::to, of what read(i, j) gives
 /// for i, j < Map::from.
