@@ -6,6 +6,7 @@
 
 #include "benchmarks/device_memory.h"
 #include "benchmarks/kernel_family.h"
+#include "benchmarks/report.h"
 #include "benchmarks/times.h"
 #include "kernels/common/error.h"
 #ifdef SG_CUDA_ENABLED
@@ -69,6 +70,7 @@ Ceiling cpu_product(CpuContext& context, const char* name, int repeats) {
 
 std::vector<Ceiling> cpu_ceilings(int threads, int repeats) {
     CpuContext context(threads);
+    const PinnedThreads pinned(context.threads());
     const auto copy = [&](const char* name, int64_t bytes, int64_t times) {
         const int64_t parts = context.threads(), part = bytes / parts;
         std::vector<char> from(size_t(bytes), 1), to(size_t(bytes), 2);

@@ -226,7 +226,7 @@ std::vector<KernelResult> run_kernel_benchmark(const KernelBenchmark& b) {
             "there is no version {} on {}, only 1 to {}", b.version, b.device, versions);
     if (b.device == "cpu") {
         CpuContext context(b.threads);
-        pin_threads(context.threads());
+        const PinnedThreads pinned(context.threads());
         return run_versions(context, family, b);
     }
     if (b.device == "sim") {

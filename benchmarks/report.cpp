@@ -95,21 +95,30 @@ size_t cache_bytes(const std::string& device) {
     return 0;
 }
 
-void pin_threads(int threads) {
+PinnedThreads::PinnedThreads(int threads) : threads_(threads) {
     cpu_set_t allowed;
     CPU_ZERO(&allowed);
-    if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
-    std::vector<int> processors;
-    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-        if (CPU_ISSET(cpu, &allowed)) processors.push_back(cpu);
-    if (int(processors.size()) < threads) return;
-#pragma omp parallel num_threads(threads)
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
+        for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+            if (CPU_ISSET(cpu, &allowed)) processors_.push_back(cpu);
+    if (int(processors_.size()) < threads) threads_ = 0;
+    if (threads_ == 0) return;
+#pragma omp parallel num_threads(threads_)
     {
         cpu_set_t own;
         CPU_ZERO(&own);
-        CPU_SET(processors[size_t(omp_get_thread_num())], &own);
+        CPU_SET(processors_[size_t(omp_get_thread_num())], &own);
         sched_setaffinity(0, sizeof(own), &own);
     }
+}
+
+PinnedThreads::~PinnedThreads() {
+    if (threads_ == 0) return;
+    cpu_set_t all;
+    CPU_ZERO(&all);
+    for (const int cpu : processors_) CPU_SET(cpu, &all);
+#pragma omp parallel num_threads(threads_)
+    sched_setaffinity(0, sizeof(all), &all);
 }
 
 }  // namespace sg

@@ -30,9 +30,19 @@ nlohmann::json environment(const std::string& device, int threads);
 /// Bytes of the largest cache: of a GPU its L2, else of the processor. 0 if unknown.
 size_t cache_bytes(const std::string& device);
 
-/// Binds this thread and the next `threads` - 1 of its team to a processor each, for as long as the
-/// process lives: a thread that moves finds its caches cold. Does nothing if there are more threads
-/// than processors.
-void pin_threads(int threads);
+/// Binds this thread and the others of its team of `threads` to a processor each, for as long as
+/// the object lives: a thread that moves finds its caches cold. Does nothing if there are more
+/// threads than processors.
+class PinnedThreads {
+  public:
+    explicit PinnedThreads(int threads);
+    ~PinnedThreads();
+    PinnedThreads(const PinnedThreads&) = delete;
+    PinnedThreads& operator=(const PinnedThreads&) = delete;
+
+  private:
+    int threads_;                  ///< that are bound
+    std::vector<int> processors_;  ///< that this process may use
+};
 
 }  // namespace sg

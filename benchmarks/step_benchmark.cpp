@@ -78,7 +78,8 @@ StepBenchmarkResult run_step_benchmark(Device& device, const StepBenchmark& b,
                     .n_critic = b.n_critic},
                    say);
     device.use_two_streams(b.side_stream);
-    if (device.is_cpu()) pin_threads(device.threads());
+    std::optional<PinnedThreads> pinned;
+    if (device.is_cpu()) pinned.emplace(device.threads());
     StarGan model(device, model_config(b), b.precision, 0, masters_for(b.step));
     initialise(model, seed);
     StepRunner runner(model, random_batch(device, b), b);

@@ -24,6 +24,7 @@ struct BenchCommand {
 BenchCommand add_bench_step(CLI::App& app);
 BenchCommand add_bench_loader(CLI::App& app);
 BenchCommand add_bench_kernels(CLI::App& app);
+BenchCommand add_bench_scale(CLI::App& app);
 BenchCommand add_bench_ceilings(CLI::App& app);
 BenchCommand add_bench_report(CLI::App& app);
 BenchCommand add_bench_compare(CLI::App& app);

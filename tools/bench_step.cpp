@@ -3,6 +3,7 @@
 #include "benchmarks/report.h"
 #include "benchmarks/step_benchmark.h"
 #include "tools/bench_commands.h"
+#include "tools/step_options.h"
 #include "tools/tool.h"
 
 namespace sg::tools {
@@ -18,33 +19,8 @@ struct StepOptions {
 CLI::App* add_step_command(CLI::App& app, StepOptions& options) {
     auto& b = options.benchmark;
     CLI::App* step = app.add_subcommand("step", "times D's and G's training step");
-    const auto count = [&](const char* name, int& value, const char* help) {
-        step->add_option(name, value, help)
-            ->check(CLI::Range(1, most_counted))
-            ->capture_default_str();
-    };
     add_device_options(*step, options.device);
-    step->add_option("--precision", options.precision, "f32, tf32, bf16 or f64")
-        ->capture_default_str();
-    step->add_option("--step", options.step,
-                     "fused, or reference: plain differentiation; or both: fused,reference")
-        ->capture_default_str();
-    step->add_flag("!--no-graph", b.graph, "on a GPU, launch kernel by kernel");
-    step->add_flag("--side-stream", b.side_stream, "on a GPU, weight gradients on a second stream");
-    count("--image-size", b.image_size, "height and width of the images");
-    count("--batch-size", b.batch_size, "images per step");
-    count("--labels", b.labels, "attributes");
-    count("--g-conv-dim", b.g_conv_dim, "channels after G's first layer");
-    count("--d-conv-dim", b.d_conv_dim, "channels after D's first layer");
-    count("--g-repeat-num", b.g_repeat_num, "G's residual blocks");
-    count("--d-repeat-num", b.d_repeat_num, "D's strided layers");
-    count("--n-critic", b.n_critic, "D steps per G step, for the time of an iteration");
-    step->add_option("--warmup", b.sampling.warmup, "steps before the clock runs")
-        ->check(CLI::Range(0, most_counted))
-        ->capture_default_str();
-    count("--repeats", b.sampling.repeats, "timed steps");
-    count("--attempts", b.sampling.attempts,
-          "measure again, at most so often, what spreads by more than 5 %");
+    add_step_options(*step, b, options.precision, options.step);
     step->add_flag("--stages", b.stages, "also where the time goes: D forward, wgrad, Adam, ...");
     step->add_option("--json", options.json, "write the measurements to this file");
     return step;
@@ -110,6 +86,35 @@ int run_step(StepOptions& options, const std::string& arguments) {
 }
 
 }  // namespace
+
+void add_step_options(CLI::App& app, StepBenchmark& b, std::string& precision, std::string& step) {
+    const auto count = [&](const char* name, int& value, const char* help) {
+        app.add_option(name, value, help)
+            ->check(CLI::Range(1, most_counted))
+            ->capture_default_str();
+    };
+    app.add_option("--precision", precision, "f32, tf32, bf16 or f64")->capture_default_str();
+    app.add_option("--step", step,
+                   "fused, or reference: plain differentiation; step also takes both: "
+                   "fused,reference")
+        ->capture_default_str();
+    app.add_flag("!--no-graph", b.graph, "on a GPU, launch kernel by kernel");
+    app.add_flag("--side-stream", b.side_stream, "on a GPU, weight gradients on a second stream");
+    count("--image-size", b.image_size, "height and width of the images");
+    count("--batch-size", b.batch_size, "images per step");
+    count("--labels", b.labels, "attributes");
+    count("--g-conv-dim", b.g_conv_dim, "channels after G's first layer");
+    count("--d-conv-dim", b.d_conv_dim, "channels after D's first layer");
+    count("--g-repeat-num", b.g_repeat_num, "G's residual blocks");
+    count("--d-repeat-num", b.d_repeat_num, "D's strided layers");
+    count("--n-critic", b.n_critic, "D steps per G step, for the time of an iteration");
+    app.add_option("--warmup", b.sampling.warmup, "steps before the clock runs")
+        ->check(CLI::Range(0, most_counted))
+        ->capture_default_str();
+    count("--repeats", b.sampling.repeats, "timed steps");
+    count("--attempts", b.sampling.attempts,
+          "measure again, at most so often, what spreads by more than 5 %");
+}
 
 BenchCommand add_bench_step(CLI::App& app) {
     const auto options = std::make_shared<StepOptions>();

@@ -20,9 +20,10 @@ int run(int argc, char** argv) {
     using namespace sg::tools;
     CLI::App app{"Measures how fast this machine trains, and what its kernels do."};
     app.require_subcommand(0, 1);
-    const BenchCommand commands[] = {add_bench_step(app),    add_bench_loader(app),
-                                     add_bench_kernels(app), add_bench_ceilings(app),
-                                     add_bench_report(app),  add_bench_compare(app)};
+    const BenchCommand commands[] = {add_bench_step(app),     add_bench_loader(app),
+                                     add_bench_scale(app),    add_bench_kernels(app),
+                                     add_bench_ceilings(app), add_bench_report(app),
+                                     add_bench_compare(app)};
     if (const auto code = parse(app, argc, argv)) return *code;
     for (const BenchCommand& command : commands)
         if (command.asked_for()) return command.run(arguments_of(argc, argv));

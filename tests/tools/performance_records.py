@@ -28,14 +28,15 @@ def conv(layer, flops, precision, rows, **more):
 def suite():
     ladder = [row(1, "plain", 8.0), row(2, "tiled", 4.0), row(3, "absent", 1),
               row(4, "winograd", 2.5, spread=0.034, outliers=1, warm_ms=2.25, of_ceiling=0.714,
-                  of_floor=0.62), row(0, "oneDNN", 5.0), row(0, "slower", 9.0)]
+                  of_floor=0.62), row(0, "oneDNN", 5.0), row(0, "slow & <er>", 9.0)]
     ladder[2] = {"version": 3, "name": "absent", "skipped": "needs AMX"}
     norm = {"kernel": "instance_norm_forward", "shape": "16x4x4x8", "precision": "f32",
             "bytes": 1e6, "flops": 3e6, "rows": [row(1, "two passes", 0.5)]}
     return [conv("res", 4e8, "f32", ladder), conv("stem", 1e8, "f32", ladder[:2]), norm,
             conv("res", 4e8, "bf16", [row(4, "winograd", 1.6, ratio=1.5), row(0, "oneDNN", 2.4)]),
             conv("up1", 4e8, "bf16", [{"version": 1, "name": "plain", "skipped": "no | bf16"}]),
-            {"kernel": "label_concat", "shape": "16x4x4x3", "precision": "f32", "error": "a | b"}]
+            {"kernel": "label_concat", "shape": "", "precision": "f32", "error": "a | b",
+             "rows": [row(1, "x", 1.0)]}]
 
 
 def sim():
@@ -111,7 +112,8 @@ KINDS = {
     "step": lambda: bench("step", "--device cpu", step()),
     "scale": lambda: bench("scale", "--device cpu", scale()),
     "loader": lambda: bench("loader", "--device cpu", [{
-        "name": "next batch", "unit": "ms", "median": 2.34, "min": 2.2, "max": 2.56}]),
+        "data": "faces", "name": "next batch", "unit": "ms", "median": 2.34, "min": 2.2,
+        "max": 2.56}]),
     "check": check, "peers": peers, "sources": lambda: {"kernels/adam": "0123456789abcdef"},
 }
 

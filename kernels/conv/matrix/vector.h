@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+#include <immintrin.h>
+#endif
 
 #include "kernels/common/bf16.h"
 #include "kernels/conv/matrix/product.h"
@@ -26,13 +29,21 @@ inline Vector load(const bf16* from) {
     std::memcpy(&v, &words, sizeof v);
     return v;
 }
-/// A vector, or, unless `Whole`, the first `count` of one, the other lanes 0.
+/// A vector, or, unless `Whole`, the first `count` < vector_floats of one, the other lanes 0.
 template <bool Whole, class T>
 Vector load(const T* from, int64_t count) {
     if constexpr (Whole) return load(from);
     T values[vector_floats];
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+    const auto lanes = uint16_t((1u << count) - 1);
+    if constexpr (sizeof(T) == sizeof(float))
+        return Vector(_mm512_maskz_loadu_ps(lanes, from));
+    else
+        _mm256_storeu_epi16(values, _mm256_maskz_loadu_epi16(lanes, from));
+#else
     std::fill_n(values, vector_floats, T(0.0f));
     std::copy_n(from, count, values);
+#endif
     return load(values);
 }
 
