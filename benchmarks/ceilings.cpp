@@ -19,16 +19,16 @@ namespace {
 
 constexpr int64_t kib = 1024, mib = 1024 * kib;
 
-/// Median seconds of `repeats` runs, each timed by milliseconds(run).
+/// Seconds of the fastest of `repeats` runs, each timed by milliseconds(run).
 template <class Milliseconds>
-double median_seconds(int repeats, const std::function<void()>& run, const Milliseconds& time) {
+double best_seconds(int repeats, const std::function<void()>& run, const Milliseconds& time) {
     constexpr int warmup = 3;
     std::vector<double> times;
     for (int i = 0; i < warmup + repeats; ++i) {
         const double ms = time(run);
         if (i >= warmup) times.push_back(ms);
     }
-    return 1e-3 * summarise(times).median;
+    return 1e-3 * summarise(times).min;
 }
 
 double host_milliseconds(const std::function<void()>& run) {
@@ -52,7 +52,7 @@ Ceiling cpu_product(CpuContext& context, const char* name, int repeats) {
     const auto x = uniform_values<T>(shape.x_size(), 1, -1, 1);
     const auto w = uniform_values<float>(shape.w_size(), 2, -1, 1);
     std::vector<float> y(shape.y_size());
-    const double seconds = median_seconds(
+    const double seconds = best_seconds(
         repeats,
         [&] {
             conv_forward(context, ConvForwardArgs<T, float>{.shape = shape,
@@ -74,7 +74,7 @@ std::vector<Ceiling> cpu_ceilings(int threads, int repeats) {
     const auto copy = [&](const char* name, int64_t bytes, int64_t times) {
         const int64_t parts = context.threads(), part = bytes / parts;
         std::vector<char> from(size_t(bytes), 1), to(size_t(bytes), 2);
-        const double seconds = median_seconds(
+        const double seconds = best_seconds(
             repeats,
             [&] {
                 parallel_for(context, parts, [&](int64_t i) {
@@ -100,7 +100,7 @@ Ceiling cuda_copy(CudaContext& context, const char* name, int64_t bytes, int rep
     const DeviceMemory<CudaContext, char> from(context, std::vector<char>(size_t(bytes), 1), once);
     const DeviceMemory<CudaContext, char> to(context, std::vector<char>(size_t(bytes)), once);
     constexpr int times = 8;  // in one measurement, which a single small copy is too short for
-    const double seconds = median_seconds(
+    const double seconds = best_seconds(
                                repeats,
                                [&] {
                                    for (int i = 0; i < times; ++i)
@@ -131,7 +131,7 @@ Ceiling cuda_product(CudaContext& context, ConvArithmetic arithmetic, int repeat
         const DeviceMemory<CudaContext, char> workspace(
             context, std::vector<char>(size_t(product->workspace_bytes())), once);
         const ConvOperands operands{a.data(), b.data(), nullptr, c.data()};
-        const double seconds = median_seconds(
+        const double seconds = best_seconds(
             repeats, [&] { product->run(operands, workspace.data()); },
             [&](const auto& run) { return context.milliseconds(run); });
         result.value = product_flops(shape) / seconds / 1e12;

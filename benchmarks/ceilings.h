@@ -16,7 +16,7 @@ struct Ceiling {
     std::string missing = {};  ///< why it could not be measured; then there is no value
 };
 
-/// Medians of `repeats`. On cuda: copies between buffers far larger than the L2 cache and between
+/// The best of `repeats`. On cuda: copies between buffers far larger than the L2 cache and between
 /// such as fit it, products of 9216 x 9216 matrices by cuBLAS. On cpu: copies of 256 MiB by all
 /// threads and of 256 KiB by each, products of 1024 x 1024 by the CPU's convolution. Throws Error
 /// for another device.
