@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <vector>
 
@@ -29,26 +30,28 @@ class DeviceMemory {
     DeviceMemory(Context&, const std::vector<T>& values, const Rotation& rotation)
         : rotation_(rotation),
           count_(values.size()),
-          stride_((values.size() + padding - 1) / padding * padding),
-          values_(stride_ * size_t(rotation.copies) + padding) {
-        // 128-byte aligned, so that counts of sectors do not depend on luck.
-        data_ = values_.data();
-        while (reinterpret_cast<uintptr_t>(data_) % 128 != 0) ++data_;
+          stride_((values.size() * sizeof(T) + alignment - 1) / alignment * alignment),
+          bytes_(stride_ * size_t(rotation.copies) + alignment) {
+        // Aligned, so that counts of sectors do not depend on luck.
+        const auto address = reinterpret_cast<uintptr_t>(bytes_.data());
+        first_ = bytes_.data() + (alignment - address % alignment) % alignment;
         for (int i = 0; i < rotation.copies; ++i)
-            std::copy(values.begin(), values.end(), data_ + size_t(i) * stride_);
+            std::copy(values.begin(), values.end(),
+                      reinterpret_cast<T*>(first_ + size_t(i) * stride_));
     }
     DeviceMemory(const DeviceMemory&) = delete;
     DeviceMemory& operator=(const DeviceMemory&) = delete;
-    T* data() const { return data_ + size_t(rotation_.current) * stride_; }
+    T* data() const { return reinterpret_cast<T*>(first_ + size_t(rotation_.current) * stride_); }
     std::vector<T> values() const { return {data(), data() + count_}; }
+    void assign(const std::vector<T>& values) { std::copy(values.begin(), values.end(), data()); }
     void clear() { std::fill_n(data(), count_, T(0.0f)); }
 
   private:
-    static constexpr size_t padding = 128 / sizeof(T);
+    static constexpr size_t alignment = 128;
     const Rotation& rotation_;
-    size_t count_, stride_;
-    std::vector<T> values_;
-    T* data_;
+    size_t count_, stride_;  ///< the stride in bytes
+    std::vector<std::byte> bytes_;
+    std::byte* first_;
 };
 
 #ifdef SG_CUDA_ENABLED
@@ -72,6 +75,9 @@ class DeviceMemory<CudaContext, T> {
         std::vector<T> host(count_);
         context_.download(host.data(), data(), count_ * sizeof(T));
         return host;
+    }
+    void assign(const std::vector<T>& values) {
+        context_.upload(data(), values.data(), count_ * sizeof(T));
     }
     void clear() { context_.zero(data(), count_ * sizeof(T)); }
 

@@ -13,7 +13,7 @@ namespace sg {
 namespace {
 
 std::vector<const KernelFamily*> families() {
-    return {&norm_family(), &conv_family(), &penalty_family(), &label_family()};
+    return {&norm_family(), &conv_family(), &penalty_family(), &label_family(), &adam_family()};
 }
 
 const KernelFamily* family_of(const std::string& kernel) {

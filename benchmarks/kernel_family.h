@@ -69,6 +69,7 @@ const KernelFamily& norm_family();
 const KernelFamily& conv_family();
 const KernelFamily& penalty_family();
 const KernelFamily& label_family();
+const KernelFamily& adam_family();
 
 /// A Case<Context, T>(context, benchmark) for the context and the benchmark's type.
 template <template <class, class> class Case>

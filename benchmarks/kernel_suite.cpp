@@ -36,6 +36,7 @@ ConvShape layer_of(const Network& n, const std::string& layer) {
 
 /// The first version of each ladder that the engine calls.
 int first_production_version(const std::string& kernel, const std::string& device) {
+    if (kernel == "adam") return 1;  // both
     if (device == "cpu") return int(benchmark_versions(kernel, device).size());
     if (kernel == to_string(ConvPass::forward)) return 6;
     return is_conv_kernel(kernel) ? 2 : 1;
@@ -57,6 +58,13 @@ void add_cases(const KernelSuite& suite, KernelBenchmark b, std::vector<KernelBe
         }
         return;
     }
+    if (b.kernel == "adam") {  // D's largest layer
+        const ConvShape d6 = layer_of(n, "d6");
+        b.conv = {.N = d6.K, .H = d6.R, .W = d6.S, .C = d6.C};
+        b.norm = {.N = d6.K, .M = d6.R * d6.S, .C = d6.C};
+        cases.push_back(b);
+        return;
+    }
     const bool norm = b.kernel.starts_with("instance_norm");
     for (int64_t shrunk : {1, 2, 4}) {
         if (!norm && shrunk > 1) break;
@@ -73,7 +81,7 @@ void add_cases(const KernelSuite& suite, KernelBenchmark b, std::vector<KernelBe
 bool has_precision(const std::string& kernel, const std::string& device,
                    const std::string& precision) {
     if (precision == "tf32") return is_conv_kernel(kernel) && device != "cpu";
-    return precision == "f32" || kernel != "gradient_penalty";
+    return precision == "f32" || (kernel != "gradient_penalty" && kernel != "adam");
 }
 
 }  // namespace

@@ -161,6 +161,10 @@ class LabelCase : public KernelCase {
     }
     std::vector<KernelReference> references() override {
         if constexpr (has_libraries<Context>) return composed_references();
+        if constexpr (std::is_same_v<Context, CpuContext>)
+            return {{.name = "composed",
+                     .idea = "the planes and a convolution of them, as version 1",
+                     .run = [this] { run(1); }}};
         return {};
     }
 

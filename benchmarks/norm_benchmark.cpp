@@ -1,5 +1,6 @@
 #include "benchmarks/device_memory.h"
 #include "benchmarks/kernel_family.h"
+#include "benchmarks/norm_composed.h"
 #include "benchmarks/norm_rows.h"
 #include "benchmarks/norm_textbook.h"
 #include "benchmarks/references.h"
@@ -75,6 +76,17 @@ class NormCase : public KernelCase {
     }
     std::vector<KernelReference> references() override {
         if constexpr (has_libraries<Context>) return {reference()};
+        if constexpr (std::is_same_v<Context, CpuContext>) {
+            composed_.emplace(book_.shape);
+            return {{.name = "composed",
+                     .idea = "an op and a pass for every term of the formula",
+                     .run = [this] {
+                         if (forward_)
+                             composed_->forward(context_, forward_args());
+                         else
+                             composed_->backward(context_, backward_args());
+                     }}};
+        }
         return {};
     }
 
@@ -98,17 +110,34 @@ class NormCase : public KernelCase {
                                           .grad_beta = grad_beta_.data()};
                               });
     }
+    InstanceNormForwardArgs<T> forward_args() const {
+        return {.shape = book_.shape,
+                .x = x_.data(),
+                .gamma = gamma_.data(),
+                .beta = beta_.data(),
+                .residual = nullptr,
+                .relu = true,
+                .y = out_.data(),
+                .mean = mean_.data(),
+                .rstd = rstd_.data(),
+                .workspace = workspace_.data()};
+    }
+    InstanceNormBackwardArgs<T> backward_args() const {
+        return {.shape = book_.shape,
+                .grad_y = grad_y_.data(),
+                .x = x_.data(),
+                .gamma = gamma_.data(),
+                .beta = beta_.data(),
+                .mean = mean_.data(),
+                .rstd = rstd_.data(),
+                .relu = true,
+                .grad_x = out_.data(),
+                .grad_gamma = grad_gamma_.data(),
+                .grad_beta = grad_beta_.data(),
+                .workspace = workspace_.data()};
+    }
     void run_forward(int version) {
-        const InstanceNormForwardArgs<T> args{.shape = book_.shape,
-                                              .x = x_.data(),
-                                              .gamma = gamma_.data(),
-                                              .beta = beta_.data(),
-                                              .residual = nullptr,
-                                              .relu = true,
-                                              .y = out_.data(),
-                                              .mean = mean_.data(),
-                                              .rstd = rstd_.data(),
-                                              .workspace = workspace_.data()};
+        const InstanceNormForwardArgs<T> args = forward_args();
         if constexpr (!std::is_same_v<Context, CpuContext>)
             instance_norm_forward_version(context_, version, args);
         else if (version == 1)
@@ -119,18 +148,7 @@ class NormCase : public KernelCase {
             instance_norm_forward(context_, args);
     }
     void run_backward(int version) {
-        const InstanceNormBackwardArgs<T> args{.shape = book_.shape,
-                                               .grad_y = grad_y_.data(),
-                                               .x = x_.data(),
-                                               .gamma = gamma_.data(),
-                                               .beta = beta_.data(),
-                                               .mean = mean_.data(),
-                                               .rstd = rstd_.data(),
-                                               .relu = true,
-                                               .grad_x = out_.data(),
-                                               .grad_gamma = grad_gamma_.data(),
-                                               .grad_beta = grad_beta_.data(),
-                                               .workspace = workspace_.data()};
+        const InstanceNormBackwardArgs<T> args = backward_args();
         if constexpr (!std::is_same_v<Context, CpuContext>)
             instance_norm_backward_version(context_, version, args);
         else if (version == 1)
@@ -149,6 +167,7 @@ class NormCase : public KernelCase {
     DeviceMemory<Context, T> out_;
     DeviceMemory<Context, float> grad_gamma_, grad_beta_, workspace_;
     std::optional<DeviceMemory<Context, T>> open_grad_y_;
+    std::optional<ComposedNorm<T>> composed_;
 };
 
 }  // namespace

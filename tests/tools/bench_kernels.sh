@@ -43,6 +43,7 @@ for kernel in conv_forward conv_dgrad conv_wgrad; do
 done
 for device in cpu sim; do
     shape=1x5x7x9 rows 1 --kernel gradient_penalty --device $device
+    shape=1x5x7x9 rows 2 --kernel adam --device $device
     for precision in f32 bf16; do  # 3 channels and 5 labels; 2 leave a channel of padding
         for shape in 2x8x9x3 1x7x7x2; do
             rows 3 --kernel label_concat --device $device --precision $precision
@@ -52,6 +53,7 @@ for device in cpu sim; do
 done
 expect_failure 1 "runs in f32 alone" -- \
     "$BIN/sg_bench" kernels --kernel gradient_penalty --precision bf16
+expect_failure 1 "updates f32 parameters" -- "$BIN/sg_bench" kernels --kernel adam --precision bf16
 expect_failure 1 "an image at least as large as it" -- \
     "$BIN/sg_bench" kernels --kernel label_concat --shape 1x6x8x3
 "$BIN/sg_bench" kernels --kernel conv_forward --device sim --layer head --image 6 --version 3 |
