@@ -25,10 +25,13 @@ ConvForm conv_form(ConvPass pass, const ConvShape& s, bool bf16) {
         !(pass == ConvPass::wgrad && many_weights))  // whose sums at the points are larger still
         return ConvForm::winograd;
     if (pass == ConvPass::wgrad) {
+        if (many_weights || has_few_results(s, s.K)) return ConvForm::own;
         // oneDNN 2.6 returns wrong bf16 sums where a strided kernel moves over an image one pixel
-        // wide.
-        if (bf16 && (!cpu_has_amx() || (s.W == 1 && s.stride > 1))) return ConvForm::own;
-        return many_weights || has_few_results(s, s.K) ? ConvForm::own : ConvForm::library;
+        // wide. Without AMX it is faster where our vectors of channels are mostly empty.
+        const bool wrong = s.W == 1 && s.stride > 1;
+        const bool empty_lanes = s.C < vector_floats && library_convolves_bf16();
+        if (bf16 && (wrong || !(cpu_has_amx() || empty_lanes))) return ConvForm::own;
+        return ConvForm::library;
     }
     // oneDNN would have to lay out, at every update, weights that are used but a few times.
     if (is_deep(s)) return ConvForm::own;
