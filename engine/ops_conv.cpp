@@ -9,7 +9,7 @@ Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& bias, const ConvOp
     const ConvOptions options = with_layer(given, w);
     const ConvShape s = make_shape("conv2d", x.shape(), w.shape(), options);
     const DType compute = compute_type(x, options), out = out_type(x, options);
-    detail::require_shape("conv2d", "weight", w, w.shape(), master_type(compute));
+    require_weight("conv2d", w, compute);
     if (bias) detail::require_shape("conv2d", "bias", bias, {s.K}, master_type(compute));
     const Tensor x_compute = operand(x, compute), weight = weight_operand(w, compute);
     Tensor y = Tensor::empty(x.device(), {s.N, s.P(), s.Q(), s.K}, out);
@@ -49,7 +49,7 @@ Tensor conv2d_dgrad(const Tensor& grad_y, const Tensor& w, int64_t height, int64
     const DType compute = compute_type(grad_y, options), out = out_type(grad_y, options);
     detail::require_shape("conv2d_dgrad", "grad_y", grad_y, {s.N, s.P(), s.Q(), s.K},
                           grad_y.dtype());
-    detail::require_shape("conv2d_dgrad", "weight", w, w.shape(), master_type(compute));
+    require_weight("conv2d_dgrad", w, compute);
     const Tensor grad_compute = operand(grad_y, compute), weight = weight_operand(w, compute);
     Tensor grad_x = Tensor::empty(grad_y.device(), x_shape, out);
     const Workspace workspace(w.device(), ConvPass::dgrad, s, options, compute, out);

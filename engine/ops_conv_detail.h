@@ -93,6 +93,12 @@ void run_conv(const char* op, const ConvOptions& options, Device& device, DType 
 inline Tensor weight_operand(const Tensor& w, DType compute) {
     return w.device().is_cpu() ? w : operand(w, compute);
 }
+/// Weights in master type, or on a device, where nobody differentiates by them, as kernels take
+/// them (Masters::split).
+inline void require_weight(const char* op, const Tensor& w, DType compute) {
+    const bool ready = !w.device().is_cpu() && w.dtype() == compute && !w.requires_grad();
+    require_shape(op, "weight", w, w.shape(), ready ? compute : master_type(compute));
+}
 template <class T, class Context>
 using WeightType = std::conditional_t<std::is_same_v<Context, CpuContext>, acc_t<T>, T>;
 

@@ -161,7 +161,8 @@ TEST_CASE("a training step reads what was written, from memory that it has", "[t
                 device->use_two_streams(two_streams);
                 ModelConfig config = tiny_config();
                 config.g_repeat_num = 1;
-                StarGan model = make_model(*device, config, precision, 3);
+                StarGan model(*device, config, precision, 0, masters_for(kind));
+                initialise(model, 3);
                 std::vector<TrainingBatch> together;
                 for (uint64_t i = 0; i < 3; ++i)
                     together.push_back(random_batch(*device, config, precision, 0, 2, 5 + i));
