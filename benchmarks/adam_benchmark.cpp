@@ -111,7 +111,7 @@ class AdamCase : public KernelCase {
             want.push_back(updated(start_p_[i], start_m_[i], start_v_[i], gradients_[i]) -
                            start_p_[i]);
         }
-        return 1e-3 * relative_error(got, want);
+        return 1e-2 * relative_error(got, want);
     }
     std::vector<KernelReference> references() override {
         if constexpr (std::is_same_v<Context, CpuContext>)

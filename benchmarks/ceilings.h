@@ -11,8 +11,8 @@ struct Ceiling {
     std::string name;  ///< copy, cached copy, matrix product f32, tf32, bf16
     std::string what;  ///< sizes, and by what it was done
     double value = 0;
-    std::string
-        unit;  ///< TB/s (each byte counted where it is read and where it is written), TFLOP/s
+    /// TB/s (each byte counted where it is read and where it is written), TFLOP/s
+    std::string unit;
     std::string missing = {};  ///< why it could not be measured; then there is no value
 };
 

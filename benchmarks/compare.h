@@ -35,8 +35,9 @@ ComparedReports compare_reports(const nlohmann::json& before, const nlohmann::js
                                 const CompareOptions& options);
 
 /// The probability that two samples of one distribution have ranks at least as different as these:
-/// Mann and Whitney's U (1947), two-sided, by its normal approximation with corrections for ties
-/// and continuity. 1 if a sample is empty or all values are equal.
+/// Mann and Whitney's U (1947), two-sided; exact for up to 20 values each without ties, else by its
+/// normal approximation with corrections for ties and continuity. 1 if a sample is empty or all
+/// values are equal. Of n and m values it is 2 n! m! / (n + m)! at least: 4 each can reach 0.03.
 double rank_test(const std::vector<double>& a, const std::vector<double>& b);
 
 /// Throws Error naming a file that cannot be read or is no report of sg_bench.

@@ -134,6 +134,7 @@ void measure(Context& context, const KernelBenchmark& b, KernelCase& work,
             result.time = sampled.times[r];
             if (b.warm) result.warm_time = sampled.times[rows.size() + r];
             result.attempts = sampled.attempts;
+            result.copies = work.rotation.copies;
         }
     }
 }

@@ -49,6 +49,7 @@ struct KernelResult {
     Times time;  ///< milliseconds, with operands that no cache holds (if there are copies enough)
     std::optional<Times> warm_time;  ///< with operands that were in use just before
     int attempts = 1;                ///< at measuring (times.h)
+    int copies = 1;                  ///< of the operands, in turns
 
     bool reference() const { return version == 0; }
 };

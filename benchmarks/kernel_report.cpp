@@ -101,10 +101,12 @@ void print_times(const KernelBenchmark& b, const std::vector<KernelResult>& resu
 /// What the columns are, for who sees them first.
 void print_legend(const KernelBenchmark& b, const std::vector<KernelResult>& results,
                   const Roofs& roofs) {
+    const auto ran = std::ranges::find_if(results, [](const auto& r) { return r.skipped.empty(); });
+    if (ran == results.end()) return;
     fmt::print(
-        "median, spread (distance of the quartiles) and outliers of {} runs{}; warm: operands used "
-        "just before.\n",
-        b.sampling.repeats, b.copies == 1 ? "" : ", each on operands that no cache holds");
+        "median, spread (distance of the quartiles) and outliers of {} runs, by turns on {} copies "
+        "of the operands ({:.0f} MB in all); warm: operands used just before.\n",
+        b.sampling.repeats, ran->copies, 1e-6 * ran->copies * double(kernel_work(b).bytes));
     if (const auto least = roofs.ceiling_ms(b))
         fmt::print("100 %ceiling: {:.4f} ms, at the rates measured on this device ({}).\n", *least,
                    "sg_bench ceilings");

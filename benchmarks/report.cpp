@@ -73,11 +73,9 @@ Json environment(const std::string& device, int threads) {
                   {"compiler", __VERSION__},
                   {"device", device},
                   {"device_name", cpu_model_name()},
+                  {"isa", device == "cuda" ? "" : cpu_isa_name()},
+                  {"threads", device == "cuda" ? 1 : CpuContext(threads).threads()},
                   {"libraries", {{"CPU convolutions", convolution_library()}}}};
-    if (device != "cuda") {
-        facts["isa"] = cpu_isa_name();
-        facts["threads"] = CpuContext(threads).threads();
-    }
 #ifdef SG_CUDA_ENABLED
     if (device == "cuda") add_gpu(facts);
 #endif

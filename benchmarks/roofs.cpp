@@ -42,6 +42,7 @@ void add_times(Json& row, const KernelBenchmark& b, const KernelResult& r,
     row["spread"] = r.time.spread;
     row["outliers"] = r.time.outliers;
     row["attempts"] = r.attempts;
+    row["copies"] = r.copies;
     row["gbps"] = double(work.bytes) / 1e6 / ms;
     row["tflops"] = work.flops / 1e9 / ms;
     if (r.warm_time) row["warm_ms"] = r.warm_time->median;

@@ -28,7 +28,7 @@ GeneratorFlops generator_flops(const StepBenchmark& b) {
 }
 
 struct DiscriminatorFlops {
-    double first, others, heads;  ///< of a forward pass: the first layer, the others, both heads
+    double first, others, src, cls;  ///< of a forward pass: layers and heads
 };
 DiscriminatorFlops discriminator_flops(const StepBenchmark& b) {
     DiscriminatorFlops f{};
@@ -36,8 +36,8 @@ DiscriminatorFlops discriminator_flops(const StepBenchmark& b) {
     for (int l = 0; l < b.d_repeat_num; ++l, C = K, K *= 2, P /= 2)
         (l == 0 ? f.first : f.others) += conv_flops(b.batch_size, P, K, 4, C);
     const double last = 2 * P;  // pixels per side of the last map
-    f.heads =
-        conv_flops(b.batch_size, last, 1, 3, C) + 2.0 * b.batch_size * b.labels * last * last * C;
+    f.src = conv_flops(b.batch_size, last, 1, 3, C);
+    f.cls = 2.0 * b.batch_size * b.labels * last * last * C;
     return f;
 }
 
@@ -99,11 +99,11 @@ double iteration_flops(const StepBenchmark& b) {
     const GeneratorFlops G = generator_flops(b);
     const DiscriminatorFlops D = discriminator_flops(b);
     // D's step over real, fake and x_hat: forward, dgrad (the first layer's for x_hat alone),
-    // wgrad, and the tangents of x_hat.
-    const double d_step = G.all + 3 * (D.first + D.others + D.heads) + 3 * (D.others + D.heads) +
-                          D.first + 3 * (D.first + D.others + D.heads) + D.first + D.others;
+    // wgrad, and the tangents of x_hat; the class head sees the real images alone.
+    const double d_step = G.all + 3 * (3 * (D.others + D.src) + D.cls) + 2 * 3 * D.first + D.first +
+                          D.first + D.others;
     // G's step: the second pass forward, both back but the first one's image, D there and back.
-    const double g_step = G.all + 4 * G.all - G.stem + 2 * (D.first + D.others + D.heads);
+    const double g_step = G.all + 4 * G.all - G.stem + 2 * (D.first + D.others + D.src + D.cls);
     return d_step + g_step / b.n_critic;
 }
 
@@ -161,7 +161,8 @@ void add_result(nlohmann::json& report, const ScaleResult& r, Precision precisio
                           {"flops", p.flops},
                           {"model_ms", std::exp(log_ratio) * modelled(r.sweep, p)},
                           {"tensor_peak_mb", p.measured.tensor_peak_mb}});
-        const std::string name = fmt::format("{} {} {}", r.sweep.axis, p.x, to_string(precision));
+        const std::string name = fmt::format("{} {} {:.4g} GFLOP {}", r.sweep.axis, p.x,
+                                             p.flops / 1e9, to_string(precision));
         add_measurement(report, name + " D step", p.measured.d_step.samples);
         add_measurement(report, name + " G step", p.measured.g_step.samples);
     }

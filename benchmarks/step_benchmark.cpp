@@ -134,7 +134,11 @@ void add_result(nlohmann::json& report, Device& device, const StepBenchmark& b,
           {"d_repeat", b.d_repeat_num},
           {"n_critic", b.n_critic}}},
     });
-    const std::string name = fmt::format("{} {}", to_string(b.step), to_string(b.precision));
+    // All that changes the work, so that only the same work is compared.
+    const std::string name = fmt::format(
+        "{} {} {}x{} batch {} labels {} G {}/{} D {}/{} n_critic {}:", to_string(b.step),
+        to_string(b.precision), b.image_size, b.image_size, b.batch_size, b.labels, b.g_conv_dim,
+        b.g_repeat_num, b.d_conv_dim, b.d_repeat_num, b.n_critic);
     add_measurement(report, name + " D step", result.d_step.samples);
     add_measurement(report, name + " G step", result.g_step.samples);
     nlohmann::json& now = report["cases"].back();
@@ -151,7 +155,7 @@ void add_result(nlohmann::json& report, Device& device, const StepBenchmark& b,
                                  {"in", in},
                                  {"ms", s.time.median},
                                  {"share", s.time.median / (s.of_g ? g_ms : d_ms)}});
-        add_measurement(report, fmt::format("{} {}: {}", name, in, s.name), s.time.samples);
+        add_measurement(report, fmt::format("{} {}, {}", name, in, s.name), s.time.samples);
     }
 }
 

@@ -91,6 +91,7 @@ for peer in "${peers[@]}"; do
     done
 done
 
+export OMP_PROC_BIND=true # threads of all contestants stay on their processor
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 load=$(cut -d ' ' -f 1 /proc/loadavg)
@@ -113,7 +114,6 @@ import datetime, json, pathlib, re, statistics, sys
 
 work, rounds, load, commit, out = sys.argv[1:6]
 times = ("d_step_ms", "g_step_ms", "iteration_ms", "peak_rss_mb")
-
 
 
 def run_of(path):

@@ -309,7 +309,8 @@ stage_sanitizer() {
         return 0
     fi
     for tool in memcheck racecheck synccheck; do
-        for name in conv_wgmma instance_norm narrow_conv gradient_penalty reductions losses adam; do
+        for name in conv_wgmma instance_norm narrow_conv gradient_penalty reductions losses adam \
+            split_master; do
             planned=$((planned + 1))
             (($(left) > 5)) || continue
             start=$(date +%s.%N) result=passed

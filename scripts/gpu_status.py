@@ -141,7 +141,8 @@ def measurements(known):
              "|---|---|---|---|---|---|---|"]
     for run in known:
         steps = [s for report in run.stages.get("step", {}).get("data", {}).values()
-                 for s in report["cases"] if s.get("graph", True) and not s.get("side_stream", False)]  # as sg_train does
+                 for s in report["cases"]  # as sg_train does
+                 if s.get("graph", True) and not s.get("side_stream", False)]
         times = [min((f"{s['iteration_ms']:.3f}" for s in steps if s["precision"] == p),
                      key=float, default="-") for p in ("bf16", "tf32", "f32")]
         modes = [m for data in run.stages.get("peers", {}).get("data", {}).values()

@@ -45,4 +45,7 @@ for file in check.json table.md samples.png training.html log.txt; do
 done
 python3 "$tools/gpu_status.py" --root "$root" --record "$full" "$folder"
 python3 "$tools/gpu_status.py" --root "$root"
+if [[ -e $root/benchmarks/performance.md.in ]]; then
+    python3 "$tools/performance.py" --root "$root"
+fi
 echo "recorded: $folder; docs/gpu_status.md is written anew"

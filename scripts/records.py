@@ -97,13 +97,14 @@ def validate(value, spec, path=""):
         raise BadRecord(f"{path} is {json.dumps(value)}, expected {spec(value)}")
 
 
-def without_json(arguments):
-    """A command line without --json FILE: where a record lay first does not matter."""
+def without_files(arguments):
+    """A command line without --json FILE and --ceilings FILE: where they lay does not matter."""
     kept, skip = [], False
     for word in arguments.split():
-        if not skip and word != "--json" and not word.startswith("--json="):
+        names_file = word in ("--json", "--ceilings")
+        if not skip and not names_file and not word.startswith(("--json=", "--ceilings=")):
             kept.append(word)
-        skip = not skip and word == "--json"
+        skip = not skip and names_file
     return kept
 
 
@@ -118,7 +119,8 @@ class Record:
 
     def key(self):
         """Of two records with the same one the newer counts."""
-        return self.device_name, self.kind, tuple(self.words)
+        machine = [str(self.environment.get(key, "")) for key in ("device_name", "isa", "threads")]
+        return *machine, self.kind, tuple(self.words)
 
     def option(self, name):
         """The value of --name on the command line, or ""."""
@@ -166,7 +168,7 @@ def bench_record(data, file):
     if command == "kernels":
         check_rows(data)
     return Record(command, data, data["environment"],
-                  without_json(data["arguments"]), file)
+                  without_files(data["arguments"]), file)
 
 
 def contest_record(data, file, facts):

@@ -36,14 +36,13 @@ size_t used_bytes(Device& device, const PlannedRun& run) {
     const auto new_batch = [&] {
         return random_batch(device, run.model, run.precision, 0, run.batch, 5);
     };
-    {
-        // Each data set has its batches up to the next G step, with their fakes.
-        std::vector<std::vector<TrainingBatch>> sets(run.sets);
-        for (auto& batches : sets) {
-            for (int i = 0; i < run.n_critic - 1; ++i) batches.push_back(new_batch());
-            if (run.step == StepKind::fused) generate_fakes(model.G, batches);
-            turn(std::exchange(batches[0], {}), false);
-        }
+    // Each data set has its batches up to the next G step, with their fakes; G may have a turn
+    // while they are there.
+    std::vector<std::vector<TrainingBatch>> sets(run.sets);
+    for (auto& batches : sets) {
+        for (int i = 0; i < run.n_critic - 1; ++i) batches.push_back(new_batch());
+        if (run.step == StepKind::fused) generate_fakes(model.G, batches);
+        turn(std::exchange(batches[0], {}), false);
     }
     turn(new_batch(), true);
     return device.arena().peak_bytes();

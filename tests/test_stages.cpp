@@ -96,11 +96,12 @@ TEST_CASE("FLOPs of an iteration, worked by hand", "[stages]") {
     b.g_conv_dim = b.d_conv_dim = 1, b.g_repeat_num = 0, b.d_repeat_num = 1;
     // G: stem and head 2 256 49 3 each, 1 to 2 and 2 to 4 channels 4096 each, there and back.
     constexpr double G = 2 * 75264 + 4 * 4096, stem = 75264;
-    // D: 2 64 16 3; the heads 2 64 9 and 2 64.
-    constexpr double first = 6144, heads = 1280;
-    constexpr double d_step =
-        G + 3 * (first + heads) + (3 * heads + first) + 3 * (first + heads) + first;
-    constexpr double g_step = 5 * G - stem + 2 * (first + heads);
+    // D: 2 64 16 3; the heads 2 64 9 and, of the real images alone, 2 64.
+    constexpr double first = 6144, src = 1152, cls = 128;
+    constexpr double forward = 3 * first + 3 * src + cls, dgrad = first + 3 * src + cls;
+    constexpr double wgrad = forward, tangents = first;
+    constexpr double d_step = G + forward + dgrad + wgrad + tangents;
+    constexpr double g_step = 5 * G - stem + 2 * (first + src + cls);
     CHECK(iteration_flops(b) == Approx(d_step + g_step));
     b.n_critic = 4;
     CHECK(iteration_flops(b) == Approx(d_step + g_step / 4));

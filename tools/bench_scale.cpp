@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "benchmarks/report.h"
 #include "benchmarks/scale_benchmark.h"
@@ -40,11 +41,17 @@ int run_scale(ScaleOptions& options, const std::string& arguments) {
         new_report("scale", arguments, environment(device->name(), options.device.threads));
     fmt::print("device {}, {}\n", device_report(*device), options.precision);
     std::vector<ScaleSweep> sweeps;
+    if (options.axes.empty()) {
+        options.axes = fmt::format("{}", fmt::join(scale_axes(), ","));
+        if (!device->is_cpu()) options.axes = "image,batch,channels,labels";
+    }
     for (const std::string& axis : CLI::detail::split(options.axes, ',')) {
         sweeps.push_back(default_sweep(axis, b, device->name(), device->threads()));
         if (options.values.empty()) continue;
         sweeps.back().values = options.values;
-        std::ranges::sort(sweeps.back().values);
+        auto& values = sweeps.back().values;
+        std::ranges::sort(values);
+        values.erase(std::unique(values.begin(), values.end()), values.end());
     }
     if (!options.values.empty() && sweeps.size() != 1)
         throw UsageError("--values are those of one axis: name it with --axis");
@@ -70,11 +77,10 @@ BenchCommand add_bench_scale(CLI::App& app) {
     const auto options = std::make_shared<ScaleOptions>();
     CLI::App* command = app.add_subcommand(
         "scale", "how the time of a training step grows with image size, batch, channels, ...");
-    options->axes = fmt::format("{}", fmt::join(scale_axes(), ","));
-    command
-        ->add_option("--axis", options->axes,
-                     "which, of image, batch, channels, labels, threads; the others stay")
-        ->capture_default_str();
+    command->add_option(
+        "--axis", options->axes,
+        fmt::format("which, the others stay; default: all that the device has of {}",
+                    fmt::join(scale_axes(), ", ")));
     command
         ->add_option("--values", options->values,
                      "of one axis; default: doubling, around the network below")

@@ -9,9 +9,8 @@ namespace sg {
 /// Which data set teaches when (paper, section 3.3; the official solver's train_multi). A D step
 /// takes one batch of one data set; G learns from the same batch after every n_critic-th D step of
 /// that data set, so each data set sees n_critic D steps per G step whatever the counting.
-///   all: an iteration is a D step (and perhaps a G step) on every data set in turn, as the
-///   official
-///        code counts. n data sets then cost n times the time of one for the same num_iters.
+///   all: an iteration is a D step (and perhaps a G step) on every data set in turn, as in the
+///        official code. n data sets then cost n times the time of one for the same num_iters.
 ///   one: an iteration is one D step; data sets take turns. The order of steps is the same.
 /// With one data set both are the plain schedule.
 class JointSchedule {

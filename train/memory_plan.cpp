@@ -52,8 +52,8 @@ TrainingPlan run_iteration(Device& planning, const PlannedRun& run) {
         if (run.step == StepKind::fused) generate_fakes(model.G, batches);
         turn(std::exchange(batches[0], {}), false);
     }
-    sets.clear();
     plan.d_step_bytes = planning.arena().peak_bytes() - plan.model_bytes;
+    // With all of them there still, as when the first turns are timed, or after a run was resumed.
     turn(new_batch(), true);
     plan.peak_bytes = planning.arena().peak_bytes();
     return plan;

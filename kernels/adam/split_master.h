@@ -23,8 +23,13 @@ struct SplitF32 {
 SG_HOST_DEVICE inline SplitF32 split_f32(float value) {
     constexpr uint32_t half = 0x8000u;
     const auto bits = std::bit_cast<uint32_t>(value);
-    const uint32_t high = (bits + half) >> 16;
     SplitF32 result;
+    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) {  // NaN, which rounding could make a number
+        result.high.bits = uint16_t(bits >> 16 | 0x40u);
+        result.low = 0;
+        return result;
+    }
+    const uint32_t high = (bits + half) >> 16;
     result.high.bits = uint16_t(high);
     result.low = int16_t(bits - (high << 16));
     return result;

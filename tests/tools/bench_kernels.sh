@@ -100,7 +100,7 @@ expect_failure 2 "f32 or bf16" -- "$BIN/sg_bench" kernels --precision f16
 "$BIN/sg_bench" ceilings --repeats 2 --json ceilings.json >/dev/null
 "$BIN/sg_bench" kernels --device cpu --kernel conv_wgrad --shape 2x6x6x8 --repeats 4 --attempts 2 \
     --ceilings ceilings.json --json one.json >table
-for text in "%ceiling" "100 %ceiling: 0." "4 runs, each on operands that no cache holds"; do
+for text in "%ceiling" "100 %ceiling: 0." "4 runs, by turns on "; do
     grep -qF "$text" table || fail "'$text' is missing: $(cat table)"
 done
 "$BIN/sg_bench" kernels --device cpu --suite tiny --filter 'res|penalty' --precision f32 \

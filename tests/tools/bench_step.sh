@@ -22,7 +22,7 @@ fused, reference = step["cases"]
 assert (fused["step"], reference["step"]) == ("fused", "reference")
 samples = {m["name"]: m["samples"] for m in step["measurements"]}
 for case in step["cases"]:
-    name = f"{case['step']} f32"
+    name = f"{case['step']} f32 16x16 batch 2 labels 3 G 4/1 D 4/2 n_critic 3:"
     for part in "DG":
         of_part = samples[f"{name} {part} step"]
         assert len(of_part) == 3
@@ -30,7 +30,7 @@ for case in step["cases"]:
         stages = [s for s in case["stages"] if s["in"] == f"{part} step"]
         assert abs(sum(s["share"] for s in stages) - 1) < 1e-9
         for s in stages:
-            of_stage = samples[f"{name} {part} step: {s['name']}"]
+            of_stage = samples[f"{name} {part} step, {s['name']}"]
             assert statistics.median(of_stage) == s["ms"]
     d, g = case["d_step_ms"], case["g_step_ms"]
     assert abs(case["iteration_ms"] - (3 * d + g) / 3) < 1e-9 * d

@@ -7,8 +7,9 @@
 
 // A stride-1 convolution to few channels (G's 7x7 head: three) would use 3 of a vector's 16 lanes
 // if these held results. Here they hold the many channels on the other side ("wide"), 16 at a time:
-//   forward   y[p, q, k]       = sum of the lanes of   sum over r, s of x[p+r, q+s, :] w[k, r, s,
-//   :] wgrad     grad_w[k, r, s, :] = sum over p, q of grad_y[p, q, k] x[p+r, q+s, :]
+//   forward   y[p, q, k] = sum of the lanes of
+//                          sum over r, s of x[p+r, q+s, :] w[k, r, s, :]
+//   wgrad     grad_w[k, r, s, :] = sum over p, q of grad_y[p, q, k] x[p+r, q+s, :]
 // so no lane is idle. Some pixels times all results stay in registers, in wgrad the taps of a row
 // of the kernel times all results. dgrad to few channels is forward with the kernel turned.
 
