@@ -40,9 +40,13 @@ namespace {
 /// OpenMP threads that wait for each other spin, by default for a millisecond or so. With other
 /// work on the machine (our own loading threads, a compiler) the thread that is waited for may not
 /// be running, and spinning keeps it from running: training was seen ten times slower. libgomp
-/// reads its settings before main, so the program starts itself again with a short spin.
+/// reads its settings before main, so the program starts itself again with a short spin. Not where
+/// threads are to be bound: libgomp has bound this one by now, and all threads of the program that
+/// it starts would share its processor.
 void restart_with_short_spins(char** argv) {
-    if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
+    for (const char* set :
+         {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"})
+        if (std::getenv(set)) return;
     setenv("GOMP_SPINCOUNT", "30000", 1);
     char self[4096];
     const ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
