@@ -75,4 +75,17 @@ inline std::vector<std::vector<double>> all_parameters(const StarGan& model) {
     return result;
 }
 
+/// ||got - want|| / ||want||, or ||got|| if want is zero.
+inline double distance(const Tensor& got, const Tensor& want) {
+    REQUIRE(got.shape() == want.shape());
+    REQUIRE(got.dtype() == want.dtype());
+    const auto a = got.to_host(), b = want.to_host();
+    double error = 0, scale = 0;
+    for (size_t i = 0; i < a.size(); ++i) {
+        error += (a[i] - b[i]) * (a[i] - b[i]);
+        scale += b[i] * b[i];
+    }
+    return std::sqrt(error) / (scale > 0 ? std::sqrt(scale) : 1.0);
+}
+
 }  // namespace sg::testing

@@ -1,6 +1,4 @@
-#include "kernels/adam/split_master.h"
-
-#include "kernels/common/elementwise.cuh"
+#include "kernels/adam/split_master.cuh"
 
 namespace sg {
 
@@ -10,70 +8,51 @@ namespace {
 // when parameters are set or saved, not in training: `adam.cu` has the halves in its registers.
 
 template <int N>
-__device__ void split(Global<const float> values, Global<bf16> high, Global<int16_t> low,
-                      int64_t i) {
-    const Vec<float, N> x = load<N>(values + i);
-    Vec<bf16, N> h;
-    Vec<int16_t, N> l;
-#pragma unroll
-    for (int k = 0; k < N; ++k) {
-        const SplitF32 halves = split_f32(x[k]);
-        h[k] = halves.high;
-        l[k] = halves.low;
-    }
-    store(high + i, h);
-    store(low + i, l);
-}
-
-template <int N>
-__global__ void split_master_kernel(int64_t count, Global<const float> values, Global<bf16> high,
-                                    Global<int16_t> low) {
+__global__ void split_master_kernel(int64_t count, Global<const float> values, SplitMaster halves) {
     for (int64_t i = grid_thread() * N; i + N <= count; i += grid_threads() * N)
-        split<N>(values, high, low, i);
+        halves.put(i, load<N>(values + i));
     const int64_t rest = count - count % N + grid_thread();
-    if (rest < count) split<1>(values, high, low, rest);
+    if (rest < count) halves.put(rest, load<1>(values + rest));
 }
 
 template <int N>
-__device__ void join(Global<const bf16> high, Global<const int16_t> low, Global<float> values,
-                     int64_t i) {
-    const Vec<bf16, N> h = load<N>(high + i);
-    const Vec<int16_t, N> l = load<N>(low + i);
-    Vec<float, N> x;
-#pragma unroll
-    for (int k = 0; k < N; ++k) x[k] = join_f32(h[k], l[k]);
-    store(values + i, x);
-}
-
-template <int N>
-__global__ void join_master_kernel(int64_t count, Global<const bf16> high,
-                                   Global<const int16_t> low, Global<float> values) {
+__global__ void join_master_kernel(int64_t count, SplitMaster halves, Global<float> values) {
     for (int64_t i = grid_thread() * N; i + N <= count; i += grid_threads() * N)
-        join<N>(high, low, values, i);
+        store(values + i, halves.get<N>(i));
     const int64_t rest = count - count % N + grid_thread();
-    if (rest < count) join<1>(high, low, values, rest);
+    if (rest < count) store(values + rest, halves.get<1>(rest));
+}
+
+/// As many elements at once as the pointers allow: run(constant).
+template <class Run>
+void with_width(int64_t count, const float* values, const bf16* high, const int16_t* low,
+                const Run& run) {
+    constexpr int most = vec_width<float>;
+    if (aligned_to(16, values) && aligned_to(8, high, low))
+        run(std::integral_constant<int, most>{}, count / most + 1);
+    else
+        run(std::integral_constant<int, 1>{}, count + 1);
 }
 
 }  // namespace
 
 template <DeviceContext Device>
 void split_master(Device& device, const SplitArgs& args) {
-    constexpr int N = vec_width<float>;
-    const bool wide = aligned_to(16, args.values) && aligned_to(8, args.high, args.low);
-    const Launch shape = elementwise_launch(device.properties(), "split_master_kernel",
-                                            args.count / (wide ? N : 1) + 1);
-    launch(device, shape, wide ? split_master_kernel<N> : split_master_kernel<1>, args.count,
-           args.values, args.high, args.low);
+    with_width(args.count, args.values, args.high, args.low, [&](auto width, int64_t items) {
+        launch(device, elementwise_launch(device.properties(), "split_master_kernel", items),
+               split_master_kernel<decltype(width)::value>, args.count, args.values,
+               SplitMaster{args.high, args.low});
+    });
 }
 
 template <DeviceContext Device>
 void join_master(Device& device, const JoinArgs& args) {
-    constexpr int N = vec_width<float>;
-    const bool wide = aligned_to(16, args.values) && aligned_to(8, args.high, args.low);
-    const Launch shape = elementwise_launch(device.properties(), "join_master_kernel",
-                                            args.count / (wide ? N : 1) + 1);
-    launch(device, shape, wide ? join_master_kernel<N> : join_master_kernel<1>, args.count,
-           args.high, args.low, args.values);
+    with_width(args.count, args.values, args.high, args.low, [&](auto width, int64_t items) {
+        // The kernel only reads the halves.
+        const SplitMaster halves{const_cast<bf16*>(args.high), const_cast<int16_t*>(args.low)};
+        launch(device, elementwise_launch(device.properties(), "join_master_kernel", items),
+               join_master_kernel<decltype(width)::value>, args.count, halves, args.values);
+    });
 }
 
 template void split_master(ThisDevice&, const SplitArgs&);
