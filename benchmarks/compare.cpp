@@ -4,8 +4,8 @@
 #include <cmath>
 #include <fstream>
 #include <map>
-#include <regex>
 
+#include "benchmarks/name_filter.h"
 #include "benchmarks/times.h"
 #include "kernels/common/error.h"
 
@@ -117,24 +117,18 @@ double rank_test(const std::vector<double>& a, const std::vector<double>& b) {
 ComparedReports compare_reports(const Json& before, const Json& after,
                                 const CompareOptions& options) {
     const auto old_samples = measurements(before), new_samples = measurements(after);
-    std::regex filter;
-    try {
-        filter = std::regex(options.filter);
-    } catch (const std::regex_error& error) {
-        throw Error("filter",
-                    fmt::format("'{}' is no regular expression: {}", options.filter, error.what()));
-    }
+    const NameFilter filter(options.filter);
     ComparedReports result;
     result.differences = differences(before.at("environment"), after.at("environment"));
     for (const auto& [name, samples] : old_samples) {
-        if (!std::regex_search(name, filter)) continue;
+        if (!filter.matches(name)) continue;
         if (const auto found = new_samples.find(name); found != new_samples.end())
             result.both.push_back(compare(name, samples, found->second, options));
         else
             result.only_before.push_back(name);
     }
     for (const auto& [name, samples] : new_samples)
-        if (std::regex_search(name, filter) && !old_samples.contains(name))
+        if (filter.matches(name) && !old_samples.contains(name))
             result.only_after.push_back(name);
     return result;
 }

@@ -1,9 +1,9 @@
 #include "benchmarks/kernel_suite.h"
 
 #include <algorithm>
-#include <regex>
 
 #include "benchmarks/conv_layers.h"
+#include "benchmarks/name_filter.h"
 #include "kernels/common/error.h"
 
 namespace sg {
@@ -93,13 +93,7 @@ std::vector<std::string> kernel_suites() {
 }
 
 std::vector<KernelBenchmark> suite_cases(const KernelSuite& suite) {
-    std::regex filter;
-    try {
-        filter = std::regex(suite.filter);
-    } catch (const std::regex_error& error) {
-        throw Error("filter",
-                    fmt::format("'{}' is no regular expression: {}", suite.filter, error.what()));
-    }
+    const NameFilter filter(suite.filter);
     std::vector<std::vector<KernelBenchmark>> by_kernel;
     for (const std::string& precision : suite.precisions)
         for (const std::string& kernel : benchmark_kernels()) {
@@ -113,7 +107,7 @@ std::vector<KernelBenchmark> suite_cases(const KernelSuite& suite) {
             set_precision(b, precision);
             add_cases(suite, b, cases);
             std::erase_if(cases, [&](const KernelBenchmark& one) {
-                return !std::regex_search(case_name(one), filter);
+                return !filter.matches(case_name(one));
             });
         }
     // In turns: if time is short, every kernel has had its heaviest.
