@@ -23,18 +23,10 @@ std::span<const LadderVersion> versions(const std::string&, bool) {
     return both;
 }
 
-void check(const KernelBenchmark& b) {
-    require(!b.bf16, adam_name, "updates f32 parameters: version 2 has the bf16 weights, too");
-}
-
 KernelWork work(const KernelBenchmark& b) {
     constexpr int64_t bytes = 28;  // p, m and v both ways, g
     constexpr double operations = 12;
     return {.bytes = bytes * b.norm.size(), .flops = operations * double(b.norm.size())};
-}
-
-bool uses_tensor_cores(const KernelBenchmark&, int) {
-    return false;
 }
 
 /// One update in f64 (Kingma & Ba 2015, algorithm 1).
@@ -150,19 +142,17 @@ class AdamCase : public KernelCase {
     int last_ = whole_version;
 };
 
-std::unique_ptr<KernelCase> open(const BenchmarkContext& context, const KernelBenchmark& b) {
-    return std::visit(
-        [&]<class Context>(Context* c) -> std::unique_ptr<KernelCase> {
-            return std::make_unique<AdamCase<Context>>(*c, b);
-        },
-        context);
-}
-
 }  // namespace
 
 const KernelFamily& adam_family() {
-    static const KernelFamily family{{adam_name}, default_shape,     versions, check,
-                                     work,        uses_tensor_cores, open};
+    static const KernelFamily family{{adam_name},
+                                     default_shape,
+                                     versions,
+                                     no_check,
+                                     work,
+                                     no_tensor_cores,
+                                     open_f32_case<AdamCase>,
+                                     "updates f32 parameters: version 2 has the bf16 weights, too"};
     return family;
 }
 

@@ -128,8 +128,7 @@ ComparedReports compare_reports(const Json& before, const Json& after,
             result.only_before.push_back(name);
     }
     for (const auto& [name, samples] : new_samples)
-        if (filter.matches(name) && !old_samples.contains(name))
-            result.only_after.push_back(name);
+        if (filter.matches(name) && !old_samples.contains(name)) result.only_after.push_back(name);
     return result;
 }
 

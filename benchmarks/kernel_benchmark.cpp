@@ -12,18 +12,6 @@ namespace sg {
 
 namespace {
 
-std::vector<const KernelFamily*> families() {
-    return {&norm_family(), &conv_family(), &penalty_family(), &label_family(), &adam_family()};
-}
-
-const KernelFamily* family_of(const std::string& kernel) {
-    for (const KernelFamily* family : families())
-        if (std::ranges::count(family->kernels, kernel)) return family;
-    const auto known = benchmark_kernels();
-    throw Error("kernels",
-                fmt::format("there is no kernel {}; there are {}", kernel, fmt::join(known, ", ")));
-}
-
 /// Milliseconds of one run.
 template <class Context, class Run>
 double time_of([[maybe_unused]] Context& context, const Run& run) {
@@ -90,8 +78,8 @@ void verify(const KernelBenchmark& b, KernelCase& work, Row& row) {
 /// in the second case they are used once before.
 template <class Context>
 std::function<double()> timed(Context& context, const Row& row, KernelCase& work, bool warm) {
-    // A GPU's short kernels in a queue, or the host's launches would be timed: so many that they
-    // take enough_ms, as the first run has shown.
+    // Short kernels several at once, or the clock would be timed, and on a GPU the host's launches:
+    // so many that they take enough_ms, as a run has shown.
     const auto at_once = std::make_shared<int>(0);
     return [&context, &row, &work, warm, at_once] {
         const auto run = [&] {
@@ -101,9 +89,8 @@ std::function<double()> timed(Context& context, const Row& row, KernelCase& work
         if (warm) row.run();
         if (*at_once == 0) {
             constexpr double enough_ms = 0.5;
-            const bool queued = !std::is_same_v<Context, CpuContext>;
-            if (queued) run();  // loads the kernel
-            const double ms = queued ? time_of(context, run) : enough_ms;
+            run();  // loads the kernel
+            const double ms = time_of(context, run);
             *at_once = std::clamp(int(enough_ms / std::max(ms, 1e-3)), 1, 100);
         }
         const double ms = time_of(context, [&] {
@@ -169,58 +156,11 @@ std::vector<KernelResult> run_versions(Context& context, const KernelFamily& fam
 
 }  // namespace
 
-std::vector<std::string> benchmark_kernels() {
-    std::vector<std::string> all;
-    for (const KernelFamily* family : families())
-        all.insert(all.end(), family->kernels.begin(), family->kernels.end());
-    return all;
-}
-
-std::vector<LadderVersion> benchmark_versions(const std::string& kernel,
-                                              const std::string& device) {
-    const auto versions = family_of(kernel)->versions(kernel, device == "cpu");
-    return {versions.begin(), versions.end()};
-}
-
-std::string default_shape(const std::string& kernel, const std::string& device) {
-    return family_of(kernel)->default_shape(device);
-}
-
-bool is_conv_kernel(const std::string& kernel) {
-    return family_of(kernel) == &conv_family();
-}
-
-KernelWork kernel_work(const KernelBenchmark& b) {
-    return family_of(b.kernel)->work(b);
-}
-
-const char* precision_name(const KernelBenchmark& b) {
-    return b.bf16 ? "bf16" : b.math == ConvMath::tf32 ? "tf32" : "f32";
-}
-
-void set_precision(KernelBenchmark& b, const std::string& name) {
-    require(name == "f32" || name == "bf16" || name == "tf32", "precision",
-            "{}: expected f32, tf32 or bf16", name);
-    require(name != "tf32" || (is_conv_kernel(b.kernel) && b.device != "cpu"), "precision",
-            "tf32 is for convolutions on cuda and sim, not for {} on {}", b.kernel, b.device);
-    b.bf16 = name == "bf16";
-    b.math = name == "tf32" ? ConvMath::tf32 : ConvMath::strict;
-}
-
-std::string shape_name(const KernelBenchmark& b) {
-    if (is_conv_kernel(b.kernel)) return to_string(b.conv);
-    return fmt::format("{}x{}x{}x{}", b.conv.N, b.conv.H, b.conv.W, b.conv.C);
-}
-
-std::string case_name(const KernelBenchmark& b) {
-    return fmt::format("{}{}{} {} {}", b.kernel, b.layer.empty() ? "" : " ", b.layer, shape_name(b),
-                       precision_name(b));
-}
-
 std::vector<KernelResult> run_kernel_benchmark(const KernelBenchmark& b) {
-    const KernelFamily& family = *family_of(b.kernel);
+    const KernelFamily& family = kernel_family(b.kernel);
     require(b.device == "cpu" || b.device == "sim" || b.device == "cuda", "kernels",
             "there is no device {}; there are cpu, sim and cuda", b.device);
+    if (b.bf16 && family.f32_alone != nullptr) throw Error(b.kernel, family.f32_alone);
     family.check(b);
     const auto versions = int(family.versions(b.kernel, b.device == "cpu").size());
     require(b.version >= 0 && b.version <= versions, b.kernel.c_str(),

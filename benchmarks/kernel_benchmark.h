@@ -18,8 +18,8 @@ struct KernelBenchmark {
     int version = 0;                               ///< 0: all
     int first_version = 1;                         ///< of all: leaves out those below
     std::string device = "sim";                    ///< cpu, sim or cuda
-    InstanceNormShape norm;  ///< of instance_norm_*, and gradient_penalty's images
-    ConvShape conv;          ///< of conv_*; of label_concat only x's extents
+    ConvShape conv;                                ///< of conv_*; of other kernels only x's extents
+    InstanceNormShape norm;  ///< the same extents as instance norm counts them
     bool bf16 = false;
     ConvMath math = ConvMath::strict;              ///< of conv_* in f32 on devices
     int threads = 0;                               ///< cpu and sim; 0: all
@@ -60,6 +60,9 @@ std::vector<LadderVersion> benchmark_versions(const std::string& kernel, const s
 /// Extents of x as NxHxWxC.
 std::string default_shape(const std::string& kernel, const std::string& device);
 bool is_conv_kernel(const std::string& kernel);
+/// Whether a kernel runs in f32, tf32 or bf16 on a device.
+bool has_precision(const std::string& kernel, const std::string& device,
+                   const std::string& precision);
 
 KernelWork kernel_work(const KernelBenchmark& benchmark);
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <functional>
 #include <memory>
 #include <span>
@@ -9,8 +7,8 @@
 
 #include "benchmarks/device_memory.h"
 #include "benchmarks/kernel_benchmark.h"
+#include "benchmarks/values.h"
 #include "kernels/common/context.h"
-#include "kernels/common/philox.h"
 #ifdef SG_CUDA_ENABLED
 #include "kernels/cuda/cuda_context.h"
 #endif
@@ -63,13 +61,27 @@ struct KernelFamily {
     KernelWork (*work)(const KernelBenchmark&);
     bool (*uses_tensor_cores)(const KernelBenchmark&, int version);
     std::unique_ptr<KernelCase> (*open)(const BenchmarkContext&, const KernelBenchmark&);
+    const char* f32_alone = nullptr;  ///< why it does not run in bf16; null: it does
 };
+
+/// Of one of benchmark_kernels(); throws Error for another.
+const KernelFamily& kernel_family(const std::string& kernel);
+
+inline bool no_tensor_cores(const KernelBenchmark&, int) {
+    return false;
+}
+/// Any extents will do.
+inline void no_check(const KernelBenchmark&) {}
 
 const KernelFamily& norm_family();
 const KernelFamily& conv_family();
 const KernelFamily& penalty_family();
 const KernelFamily& label_family();
 const KernelFamily& adam_family();
+const KernelFamily& pointwise_family();
+const KernelFamily& reduce_family();
+const KernelFamily& loss_family();
+const KernelFamily& image_family();
 
 /// A Case<Context, T>(context, benchmark) for the context and the benchmark's type.
 template <template <class, class> class Case>
@@ -82,25 +94,15 @@ std::unique_ptr<KernelCase> open_case(const BenchmarkContext& context, const Ker
         context);
 }
 
-/// `count` values in [low, high), the same in every run.
-template <class T>
-std::vector<T> uniform_values(int64_t count, uint64_t seed, float low, float high) {
-    const Rng rng{.seed = seed};
-    std::vector<T> values(count);
-    for (int64_t i = 0; i < count; ++i) values[i] = T(low + (high - low) * rng.uniform(i));
-    return values;
-}
-
-/// Largest error, in units of the largest value; NaN stays.
-template <class T>
-double relative_error(const std::vector<T>& got, const std::vector<double>& want) {
-    double largest = 0, scale = 0;
-    for (size_t i = 0; i < want.size(); ++i) {
-        const double difference = std::abs(double(float(got[i])) - want[i]);
-        if (!(difference <= largest)) largest = difference;
-        scale = std::max(scale, std::abs(want[i]));
-    }
-    return largest / scale;
+/// The same for kernels that run in f32 alone: a Case<Context>.
+template <template <class> class Case>
+std::unique_ptr<KernelCase> open_f32_case(const BenchmarkContext& context,
+                                          const KernelBenchmark& b) {
+    return std::visit(
+        [&]<class Context>(Context* c) -> std::unique_ptr<KernelCase> {
+            return std::make_unique<Case<Context>>(*c, b);
+        },
+        context);
 }
 
 }  // namespace sg

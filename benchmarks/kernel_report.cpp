@@ -73,6 +73,11 @@ void print_model(const std::vector<KernelResult>& results, const KernelWork& wor
     }
 }
 
+/// Milliseconds with the digits that matter.
+std::string digits(double ms) {
+    return fmt::format("{:.{}f}", ms, ms < 0.1 ? 6 : 4);
+}
+
 /// A share in percent, or "-".
 std::string percent(std::optional<double> least_ms, double ms) {
     return least_ms ? fmt::format("{:.0f}", 100 * *least_ms / ms) : "-";
@@ -88,11 +93,11 @@ void print_times(const KernelBenchmark& b, const std::vector<KernelResult>& resu
     for (const KernelResult& r : results) {
         if (!print_name(r)) continue;
         const double ms = r.time.median;
-        fmt::print("{:>10.4f} {:>6.1f}% {:>4} {:>10} {:>8.1f} {:>8.3f} {:>8} {:>8} {:>6}\n", ms,
-                   100 * r.time.spread, r.time.outliers,
-                   r.warm_time ? fmt::format("{:.4f}", r.warm_time->median) : "-",
-                   double(work.bytes) / 1e6 / ms, work.flops / 1e9 / ms,
-                   percent(roofs.ceiling_ms(b), ms), percent(roofs.floor_ms(b), ms),
+        fmt::print("{:>10} {:>6.1f}% {:>4} {:>10} {:>8.1f} {:>8.3f} {:>8} {:>8} {:>6}\n",
+                   digits(ms), 100 * r.time.spread, r.time.outliers,
+                   r.warm_time ? digits(r.warm_time->median) : "-", double(work.bytes) / 1e6 / ms,
+                   work.flops / 1e9 / ms, percent(roofs.ceiling_ms(b), ms),
+                   percent(roofs.floor_ms(b), ms),
                    reference && reference != &r ? fmt::format("{:.2f}", reference->time.median / ms)
                                                 : "-");
     }
@@ -108,10 +113,10 @@ void print_legend(const KernelBenchmark& b, const std::vector<KernelResult>& res
         "of the operands ({:.0f} MB in all); warm: operands used just before.\n",
         b.sampling.repeats, ran->copies, 1e-6 * ran->copies * double(kernel_work(b).bytes));
     if (const auto least = roofs.ceiling_ms(b))
-        fmt::print("100 %ceiling: {:.4f} ms, at the rates measured on this device ({}).\n", *least,
-                   "sg_bench ceilings");
+        fmt::print("100 %ceiling: {} ms, at the rates measured on this device ({}).\n",
+                   digits(*least), "sg_bench ceilings");
     if (const auto least = roofs.floor_ms(b))
-        fmt::print("100 %floor: {:.4f} ms, at the data sheet's.\n", *least);
+        fmt::print("100 %floor: {} ms, at the data sheet's.\n", digits(*least));
     if (const KernelResult* reference = reference_of(results))
         fmt::print("ratio: times as fast as {}.\n", reference->name);
 }

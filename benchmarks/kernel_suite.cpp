@@ -1,6 +1,7 @@
 #include "benchmarks/kernel_suite.h"
 
 #include <algorithm>
+#include <array>
 
 #include "benchmarks/conv_layers.h"
 #include "benchmarks/name_filter.h"
@@ -42,6 +43,41 @@ int first_production_version(const std::string& kernel, const std::string& devic
     return is_conv_kernel(kernel) ? 2 : 1;
 }
 
+using Extents = std::array<int64_t, 4>;  // N, H, W, C
+
+/// The x of a kernel other than a convolution where a network uses it most.
+std::vector<Extents> extents_of(const Network& n, const std::string& kernel) {
+    const auto one_of = [&](std::initializer_list<const char*> names) {
+        return std::ranges::count(names, kernel) > 0;
+    };
+    if (kernel.starts_with("instance_norm")) {  // behind the stem, down1 and down2
+        std::vector<Extents> all;
+        for (const int64_t shrunk : {1, 2, 4})
+            all.push_back({n.batch, n.image / shrunk, n.image / shrunk, n.channels * shrunk});
+        return all;
+    }
+    if (one_of({"adam", "cast", "find_non_finite"})) {  // D's largest weights
+        const ConvShape d6 = layer_of(n, "d6");
+        return {{d6.K, d6.R, d6.S, d6.C}};
+    }
+    if (one_of({"leaky_relu", "leaky_relu_backward", "sum_channels"})) {  // D's largest map
+        const ConvShape d1 = layer_of(n, "d1");
+        return {{d1.N, d1.P(), d1.Q(), d1.K}};
+    }
+    if (one_of({"add", "upsample_forward", "upsample_backward"})) {  // the residual blocks' map
+        const ConvShape res = layer_of(n, "res");
+        return {{res.N, res.H, res.W, res.C}};
+    }
+    if (kernel == "mean_forward") {  // D's patches
+        const int64_t patches = std::max<int64_t>(n.image / 64, 1);
+        return {{n.batch, patches, patches, 1}};
+    }
+    constexpr int64_t labels = 5;  // the paper's
+    if (one_of({"bce_with_logits_forward", "cross_entropy_forward"}))
+        return {{n.batch, 1, 1, labels}};
+    return {{n.batch, n.image, n.image, 3}};
+}
+
 /// Cases of one kernel and precision. The heaviest layers first: if time is short, they count most.
 void add_cases(const KernelSuite& suite, KernelBenchmark b, std::vector<KernelBenchmark>& cases) {
     const Network& n = network(suite.name);
@@ -58,30 +94,12 @@ void add_cases(const KernelSuite& suite, KernelBenchmark b, std::vector<KernelBe
         }
         return;
     }
-    if (b.kernel == "adam") {  // D's largest layer
-        const ConvShape d6 = layer_of(n, "d6");
-        b.conv = {.N = d6.K, .H = d6.R, .W = d6.S, .C = d6.C};
-        b.norm = {.N = d6.K, .M = d6.R * d6.S, .C = d6.C};
-        cases.push_back(b);
-        return;
-    }
-    const bool norm = b.kernel.starts_with("instance_norm");
-    for (int64_t shrunk : {1, 2, 4}) {
-        if (!norm && shrunk > 1) break;
-        b.conv = {.N = n.batch,
-                  .H = n.image / shrunk,
-                  .W = n.image / shrunk,
-                  .C = norm ? n.channels * shrunk : 3};
-        b.norm = {.N = n.batch, .M = b.conv.H * b.conv.W, .C = b.conv.C};
+    for (const Extents& extents : extents_of(n, b.kernel)) {
+        const auto [N, H, W, C] = extents;
+        b.conv = {.N = N, .H = H, .W = W, .C = C};
+        b.norm = {.N = N, .M = H * W, .C = C};
         cases.push_back(b);
     }
-}
-
-/// Whether a kernel exists in a precision on a device.
-bool has_precision(const std::string& kernel, const std::string& device,
-                   const std::string& precision) {
-    if (precision == "tf32") return is_conv_kernel(kernel) && device != "cpu";
-    return precision == "f32" || (kernel != "gradient_penalty" && kernel != "adam");
 }
 
 }  // namespace
@@ -106,9 +124,8 @@ std::vector<KernelBenchmark> suite_cases(const KernelSuite& suite) {
             if (!suite.ladder) b.first_version = first_production_version(kernel, suite.device);
             set_precision(b, precision);
             add_cases(suite, b, cases);
-            std::erase_if(cases, [&](const KernelBenchmark& one) {
-                return !filter.matches(case_name(one));
-            });
+            std::erase_if(
+                cases, [&](const KernelBenchmark& one) { return !filter.matches(case_name(one)); });
         }
     // In turns: if time is short, every kernel has had its heaviest.
     std::vector<KernelBenchmark> all;

@@ -7,14 +7,14 @@
 namespace sg {
 
 class NameFilter {
-public:
+  public:
     // Everything if `expression` is empty. Throws Error if it is no regular expression
     // (ECMAScript's grammar).
     explicit NameFilter(const std::string& expression);
 
     bool matches(const std::string& name) const { return std::regex_search(name, expression_); }
 
-private:
+  private:
     std::regex expression_;
 };
 

@@ -39,10 +39,6 @@ KernelWork work(const KernelBenchmark& b) {
             .flops = (forward ? 8.0 : 15.0) * double(elements)};
 }
 
-bool uses_tensor_cores(const KernelBenchmark&, int) {
-    return false;
-}
-
 /// Instance norm (with ReLU) on a device: operands, and a run of each version.
 template <class Context, class T>
 class NormCase : public KernelCase {
@@ -178,7 +174,7 @@ const KernelFamily& norm_family() {
                                      versions,
                                      check,
                                      work,
-                                     uses_tensor_cores,
+                                     no_tensor_cores,
                                      open_case<NormCase>};
     return family;
 }

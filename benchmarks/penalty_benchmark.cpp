@@ -22,15 +22,10 @@ std::span<const LadderVersion> versions(const std::string&, bool) {
 
 void check(const KernelBenchmark& b) {
     check_instance_norm(penalty_name, b.norm);
-    require(!b.bf16, penalty_name, "runs in f32 alone: what matters is a norm's distance from 1");
 }
 
 KernelWork work(const KernelBenchmark& b) {
     return {.bytes = 4 * b.norm.size(), .flops = 2.0 * double(b.norm.size())};
-}
-
-bool uses_tensor_cores(const KernelBenchmark&, int) {
-    return false;
 }
 
 /// What gradient_penalty.h says of g [N, M], in f64.
@@ -132,19 +127,17 @@ class PenaltyCase : public KernelCase {
     std::vector<float> products_;
 };
 
-std::unique_ptr<KernelCase> open(const BenchmarkContext& context, const KernelBenchmark& b) {
-    return std::visit(
-        [&]<class Context>(Context* c) -> std::unique_ptr<KernelCase> {
-            return std::make_unique<PenaltyCase<Context>>(*c, b);
-        },
-        context);
-}
-
 }  // namespace
 
 const KernelFamily& penalty_family() {
-    static const KernelFamily family{{penalty_name}, default_shape,     versions, check,
-                                     work,           uses_tensor_cores, open};
+    static const KernelFamily family{{penalty_name},
+                                     default_shape,
+                                     versions,
+                                     check,
+                                     work,
+                                     no_tensor_cores,
+                                     open_f32_case<PenaltyCase>,
+                                     "runs in f32 alone: what matters is a norm's distance from 1"};
     return family;
 }
 

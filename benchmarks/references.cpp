@@ -10,6 +10,7 @@
 #include "kernels/cublas/gemm.h"
 #include "kernels/cuda/cuda_context.h"
 #include "kernels/cudnn/conv_provider.h"
+#include "kernels/cudnn/primitive.h"
 #include "kernels/cudnn/reduce.h"
 
 namespace sg {
@@ -129,6 +130,17 @@ KernelReference squared_norms_reference(CudaContext& context, int64_t N, int64_t
                     const SquaredNormsOperands now = operands();
                     norms->run(now.x, now.sums, memory.get());
                 }};
+    });
+}
+
+KernelReference cudnn_primitive_reference(CudaContext& context, const LibraryCall& call,
+                                          const std::function<LibraryOperands()>& operands) {
+    return cudnn_reference(context, [&](const auto& target) -> KernelReference {
+        const auto primitive = std::make_shared<CudnnPrimitive>(target, call);
+        const auto memory = workspace(context, primitive->workspace_bytes());
+        return {.name = "cudnn",
+                .idea = fmt::format("{}, {}", CudnnTarget::version(), primitive->engine()),
+                .run = [=] { primitive->run(operands(), memory.get()); }};
     });
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "benchmarks/kernel_family.h"
+#include "kernels/common/library_call.h"
 #include "kernels/conv/conv_call.h"
 #include "kernels/cudnn/norm.h"
 
@@ -31,5 +32,9 @@ struct SquaredNormsOperands {
 };
 KernelReference squared_norms_reference(CudaContext& context, int64_t N, int64_t size,
                                         const std::function<SquaredNormsOperands()>& operands);
+
+/// cuDNN's way to another operation.
+KernelReference cudnn_primitive_reference(CudaContext& context, const LibraryCall& call,
+                                          const std::function<LibraryOperands()>& operands);
 
 }  // namespace sg

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # Times this engine's training step against PyTorch's, alternating on one machine so that both meet
-# the same noise. Prints medians over rounds, the best steps and the ratios of peer to engine, and
-# writes benchmarks/results/peers_DATE_ISA.json.
+# the same noise. A peer computes what parity files say before it is timed, in every run. Prints
+# medians over rounds, the fastest iterations and the ratios of peer to engine, and writes
+# benchmarks/results/peers_DATE_ISA.json.
 #   scripts/compare_peers.sh [options] [-- flags for both, e.g. --image-size 128]
 #     --rounds N       rounds; in each, everybody runs once              default 5
-#     --warmup N       untimed steps of a run                            default 3
-#     --repeats N      timed steps of a run                              default 10
+#     --warmup N       untimed steps of a run; of a peer, n_critic D     default 2
+#                      steps with one G step each
+#     --repeats N      timed ones                                        default 6
 #     --threads N      for everybody                                     default nproc
 #     --peer COMMAND   a Python that has torch; may be given again       default $PYTHON, else
 #                      /usr/bin/python3 if it has torch, else python3
-#     --variant WORDS  precision and flags of the peers; again for more  default 'f32', 'bf16' and
-#                      'bf16 --channels-last'
+#     --modes LIST     of torch_stargan.py    default eager-f32,ours-f32,amp-bf16,amp-channels-last,
+#                      ours; those with f32 in their name are compared with f32, others with bf16
 #     --bench FILE     sg_bench                            default build/release/bin/sg_bench
 #     --out FILE       where the JSON goes
 # Example: scripts/compare_peers.sh --peer /usr/bin/python3 --peer 'env OMP_PROC_BIND=1 python3'
@@ -26,9 +28,10 @@ usage() {
     sed -n '2,/^set /{/^set /d;s/^# \?//p}' scripts/compare_peers.sh
 }
 
-rounds=5 warmup=3 repeats=10 threads=$(nproc)
+rounds=5 warmup=2 repeats=6 threads=$(nproc)
+modes=eager-f32,ours-f32,amp-bf16,amp-channels-last,ours
 bench=build/release/bin/sg_bench out=""
-peers=() variants=() both=()
+peers=() both=()
 while (($# > 0)); do
     case "$1" in
         -h | --help)
@@ -40,7 +43,7 @@ while (($# > 0)); do
             both=("$@")
             break
             ;;
-        --rounds | --warmup | --repeats | --threads | --peer | --variant | --bench | --out) ;;
+        --rounds | --warmup | --repeats | --threads | --peer | --modes | --bench | --out) ;;
         *) die "unknown argument '$1'; see --help" 2 ;;
     esac
     (($# > 1)) || die "$1 needs a value" 2
@@ -50,7 +53,7 @@ while (($# > 0)); do
         --repeats) repeats=$2 ;;
         --threads) threads=$2 ;;
         --peer) peers+=("$2") ;;
-        --variant) variants+=("$2") ;;
+        --modes) modes=$2 ;;
         --bench) bench=$2 ;;
         --out) out=$2 ;;
     esac
@@ -71,23 +74,25 @@ if ((${#peers[@]} == 0)); then
         peers=(python3)
     fi
 fi
-((${#variants[@]} > 0)) || variants=(f32 bf16 "bf16 --channels-last")
 for peer in "${peers[@]}"; do
     read -r -a command <<<"$peer"
     has_torch "${command[@]}" || die "'$peer' cannot import torch; choose another with --peer"
 done
 
-# The contestants, as command lines: this engine once per precision, each peer once per variant.
+# The contestants, as command lines: this engine once per precision, each peer once per mode.
 common=(--threads "$threads" --warmup "$warmup" --repeats "$repeats" "${both[@]}")
+IFS=, read -r -a modes <<<"$modes"
 labels=() commands=()
-for precision in $(printf '%s\n' "${variants[@]}" | awk '!seen[$1]++ {print $1}'); do
+for precision in $(for mode in "${modes[@]}"; do
+    [[ $mode == *f32* ]] && echo f32 || echo bf16
+done | awk '!seen[$1]++'); do
     labels+=("sg $precision")
     commands+=("$bench step --precision $precision")
 done
 for peer in "${peers[@]}"; do
-    for variant in "${variants[@]}"; do
-        labels+=("$peer: $variant")
-        commands+=("$peer benchmarks/peers/torch_stargan.py --precision $variant")
+    for mode in "${modes[@]}"; do
+        labels+=("$peer: $mode")
+        commands+=("$peer benchmarks/peers/torch_stargan.py --rounds 1 --mode $mode")
     done
 done
 
@@ -117,30 +122,33 @@ times = ("d_step_ms", "g_step_ms", "iteration_ms", "peak_rss_mb")
 
 
 def run_of(path):
-    """Ours, a case and its environment, or the peer's: the same names."""
+    """Ours, a case and its environment, or the peer's only mode: the same names."""
     report = json.load(open(path))
-    return {**report["environment"], **report["cases"][0]} if "cases" in report else report
+    if "cases" in report:
+        run = {**report["environment"], **report["cases"][0], "mode": None}
+        critics = run["config"]["n_critic"]
+        run["fastest_ms"] = (critics * run["d_step_min_ms"] + run["g_step_min_ms"]) / critics
+        return run
+    return {**report, **report["modes"][0], **report["modes"][0]["rounds"][0]}
 
 
 entries = []
 for i, label in enumerate(sys.argv[6:]):
     runs = [run_of(f"{work}/{i}.{r}.json") for r in range(1, int(rounds) + 1)]
     first = runs[0]
-    critics = first["config"]["n_critic"]
-    best_d, best_g = (min(run[f"{s}_step_min_ms"] for run in runs) for s in "dg")
     entries.append({
         "command": label,
         "name": f"torch {first['torch']}" if "torch" in first else "sg",
-        "precision": first["precision"],
-        "channels_last": first.get("channels_last", False),
+        "mode": first["mode"],
+        "precision": "f32" if first["precision"] == "f32" else "bf16",
         "median": {key: statistics.median(run[key] for run in runs) for key in times},
-        "best": {"d_step_ms": best_d, "g_step_ms": best_g,
-                 "iteration_ms": (critics * best_d + best_g) / critics},
+        "best": {"iteration_ms": min(run["fastest_ms"] for run in runs)},
         "rounds": [{key: run[key] for key in times} for run in runs]})
     if i == 0:
         host = first
-# Ours in the same precision is 1; more means that the peer takes as many times longer. "best" is
-# made of the fastest D and G step of all rounds: what is left when others use the machine too.
+# Ours in the same precision is 1; more means that the peer takes as many times longer. "best" is the
+# fastest iteration of all rounds, ours made of the fastest D and G step: what is left when others
+# use the machine too.
 ours = {e["precision"]: e for e in entries if e["name"] == "sg"}
 for e in entries:
     base = ours[e["precision"]]
@@ -155,7 +163,7 @@ print(f"{'':<36} {'D ms':>8} {'G ms':>8} {'iter ms':>8} {'RSS MB':>6}  {'ratio':
       f"{'(by round)':<14}  {'best ms':>8} {'ratio':>5}")
 for e in entries:
     m, (low, high) = e["median"], e["iteration_ratio_range"]
-    name = f"{e['name']} {e['precision']}{' channels-last' if e['channels_last'] else ''}"
+    name = f"{e['name']} {e['mode'] or e['precision']}"
     print(f"{name:<36} {m['d_step_ms']:8.1f} {m['g_step_ms']:8.1f} {m['iteration_ms']:8.1f} "
           f"{m['peak_rss_mb']:6.0f}  {e['ratio']['iteration_ms']:5.2f} "
           f"{f'({low:.2f}-{high:.2f})':<14}  {e['best']['iteration_ms']:8.1f} {e['best_ratio']:5.2f}")

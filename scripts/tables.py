@@ -213,11 +213,11 @@ def loader(record):
 
 
 def peer_name(entry, version=re.compile(r"torch (\d+\.\d+)")):
-    """"this engine, f32" or "PyTorch 2.11, bf16, channels last"."""
+    """"this engine, f32", "PyTorch 2.11, ours-f32", or of older records "PyTorch 2.11, bf16"."""
     found = version.match(entry["name"])
     name = f"PyTorch {found[1]}" if found else "this engine"
     layout = ", channels last" if entry.get("channels_last") else ""
-    return f"{name}, {entry['precision']}{layout}"
+    return f"{name}, {entry.get('mode') or entry['precision'] + layout}"
 
 
 def comparison(record):

@@ -26,10 +26,11 @@ MODES = {m.name: m for m in (
     mode("compiled", "amp-channels-last with torch.compile of G and of D, except D's pass for the "
          "penalty, which is differentiated twice; fused Adam; needs PyTorch 2, and minutes, as it "
          "compiles for every file of --check", compiled=True),
-    mode("ours", "this engine's algorithm (our_step.py) in bf16, or f32 with --precision f32; "
-         "channels_last, fused Adam; x_hat_grad of vanilla files is not applicable: without a "
-         "penalty it is not computed", ours=True),
-    mode("ours-graph", "the same in one CUDA graph; needs a GPU", ours=True, captured=True))}
+    mode("ours", "this engine's algorithm (our_step.py) in bf16; channels_last, fused Adam; "
+         "x_hat_grad of vanilla files is not applicable: without a penalty it is not computed",
+         ours=True),
+    mode("ours-f32", "the same in f32, TF32 off", "f32", ours=True),
+    mode("ours-graph", "ours in one CUDA graph; needs a GPU", ours=True, captured=True))}
 
 COMPILED = {"compiled": ["G", "D on real and fake images and in the G step"],
             "eager": ["D on x_hat: torch.compile has no double backward"]}

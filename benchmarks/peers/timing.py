@@ -1,4 +1,4 @@
-"""Times steps: D and G separately as scripts/compare_peers.sh wants it, or modes in rounds."""
+"""Times the steps of modes, in rounds."""
 import math
 import resource
 import statistics
@@ -7,7 +7,6 @@ import time
 import torch
 
 from networks import WGAN_GP
-from official_step import OfficialStep
 from step import Batch
 
 
@@ -31,40 +30,6 @@ def synthetic_batch(step):
 def require_finite(losses):
     if not all(math.isfinite(value.item()) for value in losses.values()):
         raise FloatingPointError(", ".join(f"{k} {v.item()}" for k, v in losses.items()))
-
-
-def measure(args):
-    """Times D and G steps alternately on one synthetic batch; returns the report."""
-    torch.manual_seed(0)
-    torch.backends.cudnn.benchmark = True
-    config = make_config(args)
-    step = OfficialStep(config, args.device, bf16=args.precision == "bf16",
-                        channels_last=args.channels_last)
-    batch = synthetic_batch(step)
-    times = {"d_step": [], "g_step": []}
-    for i in range(args.warmup + args.repeats):
-        for name, values in times.items():
-            synchronize(args.device)
-            start = time.perf_counter()
-            outcome = getattr(step, name)(batch)
-            synchronize(args.device)
-            if i >= args.warmup:
-                values.append(1e3 * (time.perf_counter() - start))
-            require_finite(outcome.losses)
-    d_ms, g_ms = (statistics.median(values) for values in times.values())
-    report = {"d_step_ms": d_ms, "g_step_ms": g_ms,
-              "iteration_ms": (args.n_critic * d_ms + g_ms) / args.n_critic,
-              "d_step_min_ms": min(times["d_step"]), "g_step_min_ms": min(times["g_step"]),
-              "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-              "torch": torch.__version__, "threads": torch.get_num_threads(),
-              "device": args.device, "precision": args.precision,
-              "channels_last": args.channels_last, "warmup": args.warmup,
-              "repeats": args.repeats, "config": config}
-    if args.device == "cuda":
-        report["device_name"] = torch.cuda.get_device_name()
-        report["peak_device_mb"] = torch.cuda.max_memory_allocated() / 2 ** 20
-        report["conv_tf32"] = torch.backends.cudnn.allow_tf32
-    return report
 
 
 def synchronize(device):
@@ -93,7 +58,7 @@ class Clock:
 def time_round(step, batches, repeats):
     """Medians of `repeats` macro-iterations, one after the other without waiting between them.
 
-    iteration_ms is per update of D. Where D's and G's part can be told apart, d_step_ms has all
+    iteration_ms is per update of D, fastest_ms that of the fastest macro-iteration. Where D's and G's part can be told apart, d_step_ms has all
     forward passes of G that D's updates need, also those that the G step uses again.
     """
     clock, halves = Clock(step.device), []
@@ -107,15 +72,16 @@ def time_round(step, batches, repeats):
     for outcome in (*outcomes[0], outcomes[1]):
         require_finite(outcome.losses)
     n = len(batches)
-    result = {"iteration_ms": median_ms(clock, stamps, stamps[1:]) / n}
+    whole = times_ms(clock, stamps, stamps[1:])
+    result = {"iteration_ms": statistics.median(whole) / n, "fastest_ms": min(whole) / n}
     if halves:
-        result["d_step_ms"] = median_ms(clock, stamps, halves) / n
-        result["g_step_ms"] = median_ms(clock, halves, stamps[1:])
+        result["d_step_ms"] = statistics.median(times_ms(clock, stamps, halves)) / n
+        result["g_step_ms"] = statistics.median(times_ms(clock, halves, stamps[1:]))
     return result
 
 
-def median_ms(clock, starts, ends):
-    return statistics.median(clock.ms(start, end) for start, end in zip(starts, ends))
+def times_ms(clock, starts, ends):
+    return [clock.ms(start, end) for start, end in zip(starts, ends)]
 
 
 def summary(rounds):

@@ -4,15 +4,12 @@
 Modes: ways to take the step, each checked against parity files in its own precision before it is
 timed, in rounds that alternate between the modes, on synthetic batches that lie on the device.
     torch_stargan.py --mode eager-f32,ours --rounds 5 --json out.json
-Timing of single D and G steps of the official solver's work, as scripts/compare_peers.sh calls it:
-    torch_stargan.py --image-size 64 --batch-size 16 --precision f32 --json out.json
 Oracle: replays stargan-parity-1 files in float64; the exit status is 1 if any disagrees.
     torch_stargan.py --parity a.safetensors b.safetensors
 Exit status: 1 if a check or a mode failed, 2 for a wrong call, 3 if no mode can run without a GPU.
 """
 import argparse
 import glob
-import json
 import os
 import sys
 
@@ -25,7 +22,6 @@ from modes import MODES  # noqa: E402
 from official_step import OfficialStep  # noqa: E402
 from our_step import OurStep  # noqa: E402
 from parity import check_f64  # noqa: E402
-from timing import measure  # noqa: E402
 
 PARITY_FILES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "data",
                             "*.safetensors")
@@ -40,11 +36,8 @@ def parse_arguments():
                           ("g-conv-dim", 16), ("d-conv-dim", 16), ("g-repeat-num", 3),
                           ("d-repeat-num", 4), ("n-critic", 5), ("warmup", 3), ("repeats", 10)):
         parser.add_argument(f"--{name}", type=int, default=default, help=f"default {default}")
-    parser.add_argument("--precision", choices=("f32", "bf16"),
-                        help="default f32; of the modes ours and ours-graph, default bf16")
     parser.add_argument("--threads", type=int, help="default: PyTorch's choice")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--channels-last", action="store_true", help="without --mode")
     parser.add_argument("--mode", action="append", metavar="NAME[,NAME]",
                         help="check and time modes (below); repeats and warmup count n_critic D "
                         "steps with one G step")
@@ -60,9 +53,10 @@ def parse_arguments():
     args = parser.parse_args()
     if args.mode is not None:
         args.mode = chosen_modes(parser, args)
+    elif not args.parity:
+        parser.error("nothing to do: choose with --mode or --parity")
     elif args.check or args.seconds:
         parser.error("--check and --seconds need --mode")
-    args.precision = args.precision or "f32"
     return parser, args
 
 
@@ -72,14 +66,7 @@ def chosen_modes(parser, args):
     unknown = [name for name in names if name not in MODES]
     if unknown:
         parser.error(f"mode '{unknown[0]}' is unknown; there are {', '.join(MODES)}")
-    modes = [MODES[name] for name in names]
-    if args.channels_last:
-        parser.error("a mode's name says its layout; --channels-last is for runs without --mode")
-    if args.precision:
-        if not any(m.ours for m in modes) and not args.parity:
-            parser.error("--precision is for ours and ours-graph; other modes' names say theirs")
-        modes = [m._replace(precision=args.precision) if m.ours else m for m in modes]
-    return modes
+    return [MODES[name] for name in names]
 
 
 def run_modes(parser, args):
@@ -107,15 +94,7 @@ def main():
         torch.set_num_threads(args.threads)
     if args.parity:
         sys.exit(run_parity(args))
-    if args.mode:
-        sys.exit(run_modes(parser, args))
-    report = measure(args)
-    print("d_step {d_step_ms:.2f} ms, g_step {g_step_ms:.2f} ms, iteration {iteration_ms:.2f} ms, "
-          "peak rss {peak_rss_mb:.0f} MB (torch {torch}, {threads} threads)".format(**report))
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as f:
-            json.dump(report, f, indent=2)
-            f.write("\n")
+    sys.exit(run_modes(parser, args))
 
 
 if __name__ == "__main__":

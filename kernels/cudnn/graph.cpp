@@ -44,18 +44,44 @@ void Graph::add(Descriptor&& operation) {
     operations_.push_back(std::move(operation));
 }
 
-void Graph::pointwise(cudnnPointwiseMode_t mode, const Descriptor& x, const Descriptor* b,
-                      const Descriptor& y, float slope) {
+const Descriptor& Graph::function(cudnnPointwiseMode_t mode, float slope) {
     Descriptor function(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
     function.set(CUDNN_ATTR_POINTWISE_MODE, mode)
         .set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT);
     if (slope != 0) function.set(CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP_SLOPE, double(slope));
     function.finalize();
+    return keep(std::move(function));
+}
+
+void Graph::pointwise(cudnnPointwiseMode_t mode, const Descriptor& x, const Descriptor* b,
+                      const Descriptor& y, float slope) {
     Descriptor operation(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
-    operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, keep(std::move(function)))
+    operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, function(mode, slope))
         .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x)
         .set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, y);
     if (b) operation.set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, *b);
+    add(std::move(operation));
+}
+
+void Graph::pointwise_backward(cudnnPointwiseMode_t mode, const Descriptor& grad_y,
+                               const Descriptor& x, const Descriptor& grad_x, float slope) {
+    Descriptor operation(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
+    operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, function(mode, slope))
+        .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x)
+        .set(CUDNN_ATTR_OPERATION_POINTWISE_DYDESC, grad_y)
+        .set(CUDNN_ATTR_OPERATION_POINTWISE_DXDESC, grad_x);
+    add(std::move(operation));
+}
+
+void Graph::reduce(cudnnReduceTensorOp_t op, const Descriptor& x, const Descriptor& y) {
+    Descriptor reduction(CUDNN_BACKEND_REDUCTION_DESCRIPTOR);
+    reduction.set(CUDNN_ATTR_REDUCTION_OPERATOR, op)
+        .set(CUDNN_ATTR_REDUCTION_COMP_TYPE, CUDNN_DATA_FLOAT)
+        .finalize();
+    Descriptor operation(CUDNN_BACKEND_OPERATION_REDUCTION_DESCRIPTOR);
+    operation.set(CUDNN_ATTR_OPERATION_REDUCTION_DESC, keep(std::move(reduction)))
+        .set(CUDNN_ATTR_OPERATION_REDUCTION_XDESC, x)
+        .set(CUDNN_ATTR_OPERATION_REDUCTION_YDESC, y);
     add(std::move(operation));
 }
 

@@ -31,6 +31,11 @@ class Graph {
     /// y = mode(x), or mode(x, b): in f32. `slope` is the leaky ReLU's.
     void pointwise(cudnnPointwiseMode_t mode, const Descriptor& x, const Descriptor* b,
                    const Descriptor& y, float slope = 0);
+    /// grad_x of grad_y and the forward's x: mode is a function's backward one.
+    void pointwise_backward(cudnnPointwiseMode_t mode, const Descriptor& grad_y,
+                            const Descriptor& x, const Descriptor& grad_x, float slope);
+    /// y = the reduction of x along the extents that are 1 in y, in f32.
+    void reduce(cudnnReduceTensorOp_t op, const Descriptor& x, const Descriptor& y);
     void add(Descriptor&& operation);
     /// A descriptor that an operation needs and that lives as long as the graph.
     const Descriptor& keep(Descriptor&& descriptor);
@@ -39,6 +44,8 @@ class Graph {
     const Descriptor& finished() const { return *graph_; }
 
   private:
+    const Descriptor& function(cudnnPointwiseMode_t mode, float slope);
+
     CudnnTarget target_;
     std::list<Descriptor> kept_;  // references to them stay valid
     std::vector<Descriptor> operations_;

@@ -28,15 +28,7 @@ CudnnSquaredNorms::CudnnSquaredNorms(const CudnnTarget& target, int64_t N, int64
     const Descriptor& x = graph.tensor(samples(id_x, N, size));
     const Descriptor& squares = graph.intermediate(samples(id_x, N, size), id_squares);
     graph.pointwise(CUDNN_POINTWISE_MUL, x, &x, squares);
-    Descriptor reduction(CUDNN_BACKEND_REDUCTION_DESCRIPTOR);
-    reduction.set(CUDNN_ATTR_REDUCTION_OPERATOR, CUDNN_REDUCE_TENSOR_ADD)
-        .set(CUDNN_ATTR_REDUCTION_COMP_TYPE, CUDNN_DATA_FLOAT)
-        .finalize();
-    Descriptor operation(CUDNN_BACKEND_OPERATION_REDUCTION_DESCRIPTOR);
-    operation.set(CUDNN_ATTR_OPERATION_REDUCTION_DESC, graph.keep(std::move(reduction)))
-        .set(CUDNN_ATTR_OPERATION_REDUCTION_XDESC, squares)
-        .set(CUDNN_ATTR_OPERATION_REDUCTION_YDESC, graph.tensor(samples(id_sums, N, 1)));
-    graph.add(std::move(operation));
+    graph.reduce(CUDNN_REDUCE_TENSOR_ADD, squares, graph.tensor(samples(id_sums, N, 1)));
     graph.finish();
     impl_->plan = first_plan(graph);
     require(impl_->plan != nullptr, "cudnn", "no engine sums [{}, {}] to [{}]", N, size, N);

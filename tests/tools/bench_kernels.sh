@@ -51,6 +51,34 @@ for device in cpu sim; do
     done
     shape=1x7x7x3 rows 1 --kernel label_concat --device $device --version 3
 done
+for device in cpu sim; do
+    for kernel in l1_forward mean_forward bce_with_logits_forward cross_entropy_forward; do
+        shape=3x2x3x5 rows 1 --kernel $kernel --device $device
+    done
+    for kernel in leaky_relu leaky_relu_backward tanh add cast transpose sum_rows sum_channels \
+        find_non_finite upsample_forward upsample_backward image_to_tensor; do
+        for precision in f32 bf16; do
+            shape=3x5x7x9 rows 1 --kernel $kernel --device $device --precision $precision
+        done
+    done
+done
+# What is compared with: a library's primitive, or what a framework composes.
+reference() {
+    "$BIN/sg_bench" kernels --kernel "$1" --device cpu --shape 2x8x6x16 --repeats 1 --attempts 1 \
+        --ceilings off | grep -q "^ *$2 .*[0-9]" || fail "$1 is not compared with $2"
+}
+if "$BIN/sg_info" | grep -q oneDNN; then
+    for kernel in leaky_relu leaky_relu_backward tanh add cast transpose sum_rows sum_channels \
+        upsample_forward upsample_backward; do
+        reference $kernel oneDNN
+    done
+fi
+for kernel in l1_forward mean_forward bce_with_logits_forward cross_entropy_forward \
+    image_to_tensor; do
+    reference $kernel composed
+done
+expect_failure 1 "runs in f32 alone" -- \
+    "$BIN/sg_bench" kernels --kernel l1_forward --precision bf16
 expect_failure 1 "runs in f32 alone" -- \
     "$BIN/sg_bench" kernels --kernel gradient_penalty --precision bf16
 expect_failure 1 "updates f32 parameters" -- "$BIN/sg_bench" kernels --kernel adam --precision bf16
