@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/common/context.h"
+#include "kernels/common/lanes.h"
 
 namespace sg {
 
@@ -68,11 +69,8 @@ class ComposedLoss {
         const auto count = int64_t(values.size());
         std::vector<double> sums(size_t((count + chunk - 1) / chunk));
         parallel_for(context, int64_t(sums.size()), [&](int64_t c) {
-            float part = 0;
-#pragma omp simd reduction(+ : part)
-            for (int64_t i = c * chunk; i < std::min(count, (c + 1) * chunk); ++i)
-                part += values[i];
-            sums[c] = part;
+            sums[c] = sum_in_lanes<float>(c * chunk, std::min(count, (c + 1) * chunk),
+                                          [x = values.data()](int64_t i) { return x[i]; });
         });
         double all = 0;
         for (const double part : sums) all += part;

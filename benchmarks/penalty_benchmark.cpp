@@ -2,6 +2,7 @@
 #include "benchmarks/kernel_family.h"
 #include "benchmarks/references.h"
 #include "kernels/common/error.h"
+#include "kernels/common/lanes.h"
 #include "kernels/gradient_penalty/gradient_penalty.h"
 
 namespace sg {
@@ -107,10 +108,8 @@ class PenaltyCase : public KernelCase {
             for (int64_t i = begin; i < end; ++i) products_[i] = g[i] * g[i];
         });
         parallel_for(context_, N_, [&](int64_t n) {
-            float sum = 0;
-#pragma omp simd reduction(+ : sum)
-            for (int64_t i = n * M_; i < (n + 1) * M_; ++i) sum += products_[i];
-            norm_.data()[n] = std::sqrt(sum);
+            norm_.data()[n] = std::sqrt(sum_in_lanes<float>(
+                n * M_, (n + 1) * M_, [x = products_.data()](int64_t i) { return x[i]; }));
         });
         float& value = value_.data()[0] = 0;
         for (int64_t n = 0; n < N_; ++n) {

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "kernels/common/lanes.h"
 #include "kernels/common/piece.h"
 #include "kernels/gradient_penalty/gradient_penalty.h"
 
@@ -28,10 +29,7 @@ void gradient_penalty(CpuContext& context, const PenaltyArgs<T>& args) {
         const int64_t begin = i % chunks * chunk_elements;
         const int64_t end = std::min(args.M, begin + chunk_elements);
         const T* g = args.g + i / chunks * args.M;
-        T sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (int64_t m = begin; m < end; ++m) sum += g[m] * g[m];
-        args.workspace[i] = sum;
+        args.workspace[i] = sum_in_lanes<T>(begin, end, [g](int64_t m) { return g[m] * g[m]; });
     });
     T total = 0;
     for (int64_t n = 0; n < args.N; ++n) {

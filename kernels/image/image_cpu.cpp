@@ -1,5 +1,6 @@
 #include "kernels/image/image.h"
 
+#include <algorithm>
 #include <array>
 
 namespace sg {
@@ -23,6 +24,14 @@ void image_to_tensor(CpuContext& context, const ImageToTensorArgs<T>& args) {
         const bool flip = args.flip && args.flip[n];
         const uint8_t* row = args.images + (image * H + i % H) * W * C;
         T* y = args.y + i * W * C_out;
+        if (C_out == C) {  // vectors of bytes; a table would be read byte by byte
+#pragma omp simd
+            for (int64_t k = 0; k < W * C; ++k) store(y[k], unit_of_byte(row[k]));
+            if (flip)
+                for (int64_t left = 0, right = W - 1; left < right; ++left, --right)
+                    std::swap_ranges(y + left * C, y + (left + 1) * C, y + right * C);
+            return;
+        }
         for (int64_t w = 0; w < W; ++w, y += C_out) {
             const uint8_t* pixel = row + (flip ? W - 1 - w : w) * C;
             for (int64_t c = 0; c < C; ++c) store(y[c], unit_table[pixel[c]]);

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "kernels/common/lanes.h"
 #include "kernels/common/piece.h"
 #include "kernels/loss/loss.h"
 
@@ -87,16 +88,14 @@ template <class T>
 void l1_forward(CpuContext& context, const L1Args<T>& args) {
     const T factor = T(args.weight / double(args.count));
     parallel_chunks(context, args.count, [&](int64_t begin, int64_t end) {
-        T sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (int64_t i = begin; i < end; ++i) sum += std::abs(args.x[i] - args.z[i]);
-        args.workspace[begin / chunk_elements] = sum;
+        const T *x = args.x, *z = args.z;
+        args.workspace[begin / chunk_elements] =
+            sum_in_lanes<T>(begin, end, [=](int64_t i) { return std::abs(x[i] - z[i]); });
         if (!args.grad_x) return;
+        T* grad_x = args.grad_x;
+        const T scale = factor;
 #pragma omp simd
-        for (int64_t i = begin; i < end; ++i) {
-            const T difference = args.x[i] - args.z[i];
-            args.grad_x[i] = factor * (T(difference > 0) - T(difference < 0));
-        }
+        for (int64_t i = begin; i < end; ++i) grad_x[i] = scale * (T(x[i] > z[i]) - T(x[i] < z[i]));
     });
     *args.value = total_of(args.workspace, pieces_of(args.count, chunk_elements)) / T(args.count);
 }
@@ -105,10 +104,8 @@ template <class T>
 void mean_forward(CpuContext& context, const MeanArgs<T>& args) {
     const T gradient = T(args.weight / double(args.count));
     parallel_chunks(context, args.count, [&](int64_t begin, int64_t end) {
-        T sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (int64_t i = begin; i < end; ++i) sum += args.x[i];
-        args.workspace[begin / chunk_elements] = sum;
+        args.workspace[begin / chunk_elements] =
+            sum_in_lanes<T>(begin, end, [x = args.x](int64_t i) { return x[i]; });
         if (args.grad_x) std::fill(args.grad_x + begin, args.grad_x + end, gradient);
     });
     *args.value = total_of(args.workspace, pieces_of(args.count, chunk_elements)) / T(args.count);

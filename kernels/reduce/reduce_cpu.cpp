@@ -1,5 +1,6 @@
 #include <atomic>
 
+#include "kernels/common/lanes.h"
 #include "kernels/common/piece.h"
 #include "kernels/reduce/reduce.h"
 
@@ -9,21 +10,6 @@ namespace {
 
 // Rows that one task of sum_channels adds: a constant, so partial sums are too.
 constexpr int64_t channel_sum_rows = 512;
-
-/// Sum of a contiguous range in 16 interleaved partial sums, which the compiler keeps in one
-/// vector register; their order does not depend on anything but the range's length.
-template <class T>
-acc_t<T> sum_range(const T* x, int64_t count) {
-    constexpr int ways = 16;
-    acc_t<T> partial[ways] = {};
-    int64_t i = 0;
-    for (; i + ways <= count; i += ways)
-        for (int w = 0; w < ways; ++w) partial[w] += acc_t<T>(x[i + w]);
-    for (; i < count; ++i) partial[0] += acc_t<T>(x[i]);
-    for (int half = ways / 2; half > 0; half /= 2)
-        for (int w = 0; w < half; ++w) partial[w] += partial[w + half];
-    return partial[0];
-}
 
 }  // namespace
 
@@ -39,8 +25,10 @@ void sum_rows(CpuContext& context, const SumArgs<T>& args) {
     const int64_t chunks = pieces_of(args.columns, chunk_elements);
     parallel_for(context, args.rows * chunks, [&](int64_t i) {
         const int64_t row = i / chunks, begin = i % chunks * chunk_elements;
-        args.workspace[i] = sum_range(args.x + row * args.columns + begin,
-                                      std::min(chunk_elements, args.columns - begin));
+        const T* x = args.x + row * args.columns;
+        args.workspace[i] =
+            sum_in_lanes<acc_t<T>>(begin, std::min(begin + chunk_elements, args.columns),
+                                   [x](int64_t c) { return acc_t<T>(x[c]); });
     });
     for (int64_t row = 0; row < args.rows; ++row) {
         args.y[row] = 0;
@@ -70,9 +58,8 @@ void find_non_finite(CpuContext& context, const NonFiniteArgs<T>& args) {
     std::atomic<bool> found = false;
     parallel_chunks(context, count, [=, &found](int64_t begin, int64_t end) {
         // x - x is 0 for a finite x and NaN otherwise; NaN survives the sum.
-        acc_t<T> sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (int64_t i = begin; i < end; ++i) sum += acc_t<T>(x[i]) - acc_t<T>(x[i]);
+        const auto sum = sum_in_lanes<acc_t<T>>(
+            begin, end, [x = x](int64_t i) { return acc_t<T>(x[i]) - acc_t<T>(x[i]); });
         if (!(sum == 0)) found = true;
     });
     if (found) report->tensor = std::min(report->tensor, number);
