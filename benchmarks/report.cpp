@@ -3,7 +3,9 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <ctime>
+#include <fstream>
 
 #include "benchmarks/commit.h"  // by cmake/write_commit.cmake
 #include "kernels/common/context.h"
@@ -52,6 +54,14 @@ void add_gpu(Json& facts) {
 }
 #endif
 
+/// Whether a processor is the first of its core; the others share its units.
+bool leads_core(int cpu) {
+    std::ifstream siblings(
+        fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", cpu));
+    int first = cpu;
+    return !(siblings >> first) || first == cpu;
+}
+
 }  // namespace
 
 Json new_report(const std::string& command, const std::string& arguments, Json environment) {
@@ -99,6 +109,7 @@ PinnedThreads::PinnedThreads(int threads) : threads_(threads) {
     if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
         for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
             if (CPU_ISSET(cpu, &allowed)) processors_.push_back(cpu);
+    std::ranges::stable_partition(processors_, leads_core);
     if (int(processors_.size()) < threads) threads_ = 0;
     if (threads_ == 0) return;
 #pragma omp parallel num_threads(threads_)

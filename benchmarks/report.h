@@ -31,8 +31,9 @@ nlohmann::json environment(const std::string& device, int threads);
 size_t cache_bytes(const std::string& device);
 
 /// Binds this thread and the others of its team of `threads` to a processor each, for as long as
-/// the object lives: a thread that moves finds its caches cold. Does nothing if there are more
-/// threads than processors.
+/// the object lives, to one of each core before a second of any: a thread that moves finds its
+/// caches cold, two of a core share its units. Does nothing if there are more threads than
+/// processors.
 class PinnedThreads {
   public:
     explicit PinnedThreads(int threads);

@@ -62,7 +62,10 @@ std::optional<double> Roofs::ceiling_ms(const KernelBenchmark& b) const {
 }
 
 std::optional<double> Roofs::floor_ms(const KernelBenchmark& b) const {
-    if (device_name.find("H200") == std::string::npos) return {};
+    const auto named = [this](const char* part) {
+        return device_name.find(part) != std::string::npos;
+    };
+    if (!named("H200") || named("MIG")) return {};  // a slice has less than the data sheet says
     return h200_floor_ms(kernel_work(b));
 }
 
