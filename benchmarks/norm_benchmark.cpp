@@ -22,7 +22,8 @@ std::span<const LadderVersion> versions(const std::string& kernel, bool cpu) {
     static constexpr LadderVersion cpu_ladder[] = {
         {1, "loops", "the formula, one image and channel after another"},
         {2, "rows", "pixel after pixel, all channels side by side: whole cache lines"},
-        {3, "slabs", "16 channels side by side in vector registers, images over threads"}};
+        {3, "runs",
+         "64 pixels at a time, 16 of their channels in a register; images over threads"}};
     if (cpu) return cpu_ladder;
     return kernel == forward_name ? instance_norm_forward_ladder()
                                   : instance_norm_backward_ladder();

@@ -1,8 +1,7 @@
-#include <algorithm>
 #include <cmath>
-#include <type_traits>
 
 #include "kernels/common/error.h"
+#include "kernels/instance_norm/cpu_sums.h"
 #include "kernels/instance_norm/plan.h"
 
 namespace sg {
@@ -22,65 +21,6 @@ void check_instance_norm(const char* operation, const InstanceNormShape& s) {
 }
 
 namespace {
-
-// Channels handled together: one 64-byte vector of f32. A slab of one image (M rows of 16
-// channels) stays in the core's second-level cache between the passes.
-constexpr int slab = 16;
-
-/// Calls body(n, c0, width) for every image and slab of channels; `width` is a compile-time 16
-/// except for the last, partial slab, so that the inner loops become single vectors.
-template <class Body>
-void for_each_slab(const CpuContext& context, const InstanceNormShape& shape, const Body& body) {
-    const int64_t slabs = (shape.C + slab - 1) / slab;
-    parallel_for(context, shape.N * slabs, [&](int64_t i) {
-        const int64_t n = i / slabs, c0 = i % slabs * slab;
-        if (shape.C - c0 >= slab)
-            body(n, c0, std::integral_constant<int, slab>{});
-        else
-            body(n, c0, int(shape.C - c0));
-    });
-}
-
-/// One value per channel of a slab.
-template <class A>
-struct Lanes {
-    A v[slab] = {};
-    A& operator[](int j) { return v[j]; }
-    const A& operator[](int j) const { return v[j]; }
-};
-
-/// body(index in the slab's tensor, channel) for every pixel and channel of a slab. Results may
-/// replace operands element by element: lanes do not see each other's.
-template <class Width, class Body>
-void for_each_lane(int64_t M, int64_t C, Width width, const Body& body) {
-    const int count = width;
-    for (int64_t m = 0; m < M; ++m) {
-#pragma omp simd
-        for (int j = 0; j < count; ++j) body(m * C + j, j);
-    }
-}
-
-/// sums[k][j] = sum over the M pixels of term(m, j)[k]. Runs of 64 pixels are added up in A, the
-/// runs in double: an f32 sum over a large image would lose two digits of the statistics.
-template <int terms, class A, class Width, class Term>
-void pixel_sums(int64_t M, Width width, Lanes<A> (&sums)[terms], const Term& term) {
-    constexpr int64_t run = 64;
-    Lanes<double> total[terms];
-    for (int64_t begin = 0; begin < M; begin += run) {
-        Lanes<A> partial[terms];
-        const int64_t end = std::min(M, begin + run);
-        for (int64_t m = begin; m < end; ++m)
-            for (int j = 0; j < width; ++j) {
-                A values[terms];
-                term(m, j, values);
-                for (int k = 0; k < terms; ++k) partial[k][j] += values[k];
-            }
-        for (int k = 0; k < terms; ++k)
-            for (int j = 0; j < width; ++j) total[k][j] += double(partial[k][j]);
-    }
-    for (int k = 0; k < terms; ++k)
-        for (int j = 0; j < width; ++j) sums[k][j] = A(total[k][j]);
-}
 
 /// out[c] = sum over n of in[n, c].
 template <class A>
@@ -122,30 +62,26 @@ template <class T>
 void instance_norm_forward(CpuContext& context, const InstanceNormForwardArgs<T>& args) {
     using A = acc_t<T>;
     const auto [N, M, C] = args.shape;
-    for_each_slab(context, args.shape, [&, M = M, C = C](int64_t n, int64_t c0, auto width) {
-        const int64_t base = n * M * C + c0;
-        const T* x = args.x + base;
-        Lanes<A> sums[1];
-        pixel_sums(M, width, sums, [&](int64_t m, int j, A* t) { t[0] = A(x[m * C + j]); });
-        Lanes<A> mean;
-        for (int j = 0; j < width; ++j) mean[j] = sums[0][j] / A(M);
-        pixel_sums(M, width, sums, [&](int64_t m, int j, A* t) {
-            const A d = A(x[m * C + j]) - mean[j];
-            t[0] = d * d;
-        });
-        for (int j = 0; j < width; ++j) {
-            args.mean[n * C + c0 + j] = mean[j];
-            args.rstd[n * C + c0 + j] = A{1} / std::sqrt(sums[0][j] / A(M) + A(instance_norm_eps));
+    for_each_share(context, args.shape, [&, M = M, C = C](int64_t n, int64_t begin, int64_t end) {
+        const T* x = args.x + n * M * C;
+        const Moments<A> moments(x, M, C, begin, end);
+        for (int64_t c = begin; c < end; ++c) {
+            const A variance = A(moments.squares[size_t(c - begin)] / double(M));
+            args.mean[n * C + c] = A(moments.mean[size_t(c - begin)]);
+            args.rstd[n * C + c] = A{1} / std::sqrt(variance + A(instance_norm_eps));
         }
-        const SlabConstants<A> k(args, n, c0, width);
-        T* y = args.y + base;
-        const T* residual = args.residual ? args.residual + base : nullptr;
-        const bool relu = args.relu;
-        for (int64_t m = 0; m < M; ++m)
-            for (int j = 0; j < width; ++j) {
-                const A value = k.output(k.normalised(A(x[m * C + j]), j), j, relu);
-                store(y[m * C + j], residual ? value + A(residual[m * C + j]) : value);
-            }
+        T* y = args.y + n * M * C;
+        const T* residual = args.residual ? args.residual + n * M * C : nullptr;
+        for_each_run(M, begin, end, [&](int64_t m, int64_t m_end, int64_t c, auto width) {
+            const SlabConstants<A> k(args, n, c, width);
+            const bool relu = args.relu;
+            for (; m < m_end; ++m)
+                for (int j = 0; j < width; ++j) {
+                    const int64_t i = m * C + c + j;
+                    const A value = k.output(k.normalised(A(x[i]), j), j, relu);
+                    store(y[i], residual ? value + A(residual[i]) : value);
+                }
+        });
     });
 }
 
@@ -155,40 +91,49 @@ void instance_norm_backward(CpuContext& context, const InstanceNormBackwardArgs<
     const auto [N, M, C] = args.shape;
     A* gamma_parts = args.workspace;
     A* beta_parts = args.workspace + N * C;
-    for_each_slab(context, args.shape, [&, M = M, C = C](int64_t n, int64_t c0, auto width) {
-        const SlabConstants<A> k(args, n, c0, width);
-        const int64_t base = n * M * C + c0;
-        const T *x = args.x + base, *grad_y = args.grad_y + base;
-        T* grad_x = args.grad_x + base;
+    for_each_share(context, args.shape, [&, M = M, C = C](int64_t n, int64_t begin, int64_t end) {
+        const T *x = args.x + n * M * C, *grad_y = args.grad_y + n * M * C;
+        T *grad_x = args.grad_x + n * M * C, *y = args.y ? args.y + n * M * C : nullptr;
         const bool relu = args.relu;
-        Lanes<A> sums[2];  // sum g, sum g xh
-        pixel_sums(M, width, sums, [&](int64_t m, int j, A* t) {
-            const A xh = k.normalised(A(x[m * C + j]), j);
-            t[0] = A(grad_y[m * C + j]) * k.mask(xh, j, relu);
-            t[1] = t[0] * xh;
-        });
-        Lanes<A> mean_g, mean_gx, scale;
-        for (int j = 0; j < width; ++j) {
-            beta_parts[n * C + c0 + j] = sums[0][j];
-            gamma_parts[n * C + c0 + j] = sums[1][j];
-            mean_g[j] = sums[0][j] / A(M);
-            mean_gx[j] = sums[1][j] / A(M);
-            scale[j] = k.gamma[j] * k.rstd[j];
-        }
-        const auto gradient = [&](int64_t i, int j, A xh) {
-            const A g = A(grad_y[i]) * k.mask(xh, j, relu);
-            store(grad_x[i], scale[j] * (g - mean_g[j] - xh * mean_gx[j]));
-        };
-        T* y = args.y ? args.y + base : nullptr;
-        if (!y)
-            for_each_lane(M, C, width,
-                          [&](int64_t i, int j) { gradient(i, j, k.normalised(A(x[i]), j)); });
-        else
-            for_each_lane(M, C, width, [&](int64_t i, int j) {
+        Totals<2> sums(begin, end);  // of g and g xh
+        for_each_run(M, begin, end, [&](int64_t m, int64_t m_end, int64_t c, auto width) {
+            const SlabConstants<A> k(args, n, c, width);
+            sums.template add<A>(m, m_end, c, width, [&](int64_t pixel, int j, A* t) {
+                const int64_t i = pixel * C + c + j;
                 const A xh = k.normalised(A(x[i]), j);
-                gradient(i, j, xh);
-                store(y[i], k.output(xh, j, relu));
+                t[0] = A(grad_y[i]) * k.mask(xh, j, relu);
+                t[1] = t[0] * xh;
             });
+        });
+        for (int64_t c = begin; c < end; ++c) {
+            beta_parts[n * C + c] = A(sums(c, 0));
+            gamma_parts[n * C + c] = A(sums(c, 1));
+        }
+        for_each_run(M, begin, end, [&](int64_t m, int64_t m_end, int64_t c, auto width) {
+            const SlabConstants<A> k(args, n, c, width);
+            Lanes<A> mean_g, mean_gx, scale;
+            for (int j = 0; j < width; ++j) {
+                mean_g[j] = A(sums(c + j, 0)) / A(M);
+                mean_gx[j] = A(sums(c + j, 1)) / A(M);
+                scale[j] = k.gamma[j] * k.rstd[j];
+            }
+            // Results may replace operands: no value is read after its place is written.
+            const auto pixels = [&](const auto& also) {
+                for (int64_t pixel = m; pixel < m_end; ++pixel)
+#pragma omp simd
+                    for (int j = 0; j < width; ++j) {
+                        const int64_t i = pixel * C + c + j;
+                        const A xh = k.normalised(A(x[i]), j);
+                        const A g = A(grad_y[i]) * k.mask(xh, j, relu);
+                        store(grad_x[i], scale[j] * (g - mean_g[j] - xh * mean_gx[j]));
+                        also(i, j, xh);
+                    }
+            };
+            if (y)
+                pixels([&](int64_t i, int j, A xh) { store(y[i], k.output(xh, j, relu)); });
+            else
+                pixels([](int64_t, int, A) {});
+        });
     });
     sum_over_images(args.shape, gamma_parts, args.grad_gamma);
     sum_over_images(args.shape, beta_parts, args.grad_beta);
@@ -199,39 +144,44 @@ void instance_norm_double_backward(CpuContext& context,
                                    const InstanceNormDoubleBackwardArgs<T>& args) {
     using A = acc_t<T>;
     const auto [N, M, C] = args.shape;
-    for_each_slab(context, args.shape, [&, M = M, C = C](int64_t n, int64_t c0, auto width) {
-        const SlabConstants<A> k(args, n, c0, width);
-        const int64_t base = n * M * C + c0;
-        const T *x = args.x + base, *grad_y = args.grad_y + base;
-        const T* u_in = args.grad_grad_x ? args.grad_grad_x + base : nullptr;
+    for_each_share(context, args.shape, [&, M = M, C = C](int64_t n, int64_t begin, int64_t end) {
+        const T *x = args.x + n * M * C, *grad_y = args.grad_y + n * M * C;
+        const T* u_in = args.grad_grad_x ? args.grad_grad_x + n * M * C : nullptr;
         const bool relu = args.relu;
-        const auto u_at = [&](int64_t m, int j) { return u_in ? A(u_in[m * C + j]) : A{0}; };
-        Lanes<A> mean[5];  // <g>, <g xh>, <u>, <u xh>, <u g>
-        pixel_sums(M, width, mean, [&](int64_t m, int j, A* t) {
-            const A xh = k.normalised(A(x[m * C + j]), j), u = u_at(m, j);
-            const A g = A(grad_y[m * C + j]) * k.mask(xh, j, relu);
-            t[0] = g, t[1] = g * xh, t[2] = u, t[3] = u * xh, t[4] = u * g;
+        Totals<5> sums(begin, end);  // of g, g xh, u, u xh, u g
+        for_each_run(M, begin, end, [&](int64_t m, int64_t m_end, int64_t c, auto width) {
+            const SlabConstants<A> k(args, n, c, width);
+            sums.template add<A>(m, m_end, c, width, [&](int64_t pixel, int j, A* t) {
+                const int64_t i = pixel * C + c + j;
+                const A xh = k.normalised(A(x[i]), j), u = u_in ? A(u_in[i]) : A{0};
+                const A g = A(grad_y[i]) * k.mask(xh, j, relu);
+                t[0] = g, t[1] = g * xh, t[2] = u, t[3] = u * xh, t[4] = u * g;
+            });
         });
-        Lanes<A> E, vg, vb;
-        for (int j = 0; j < width; ++j) {
-            for (auto& sum : mean) sum[j] /= A(M);
-            E[j] = mean[4][j] - mean[2][j] * mean[0][j] - mean[3][j] * mean[1][j];
-            vg[j] = args.grad_grad_gamma ? args.grad_grad_gamma[c0 + j] : A{0};
-            vb[j] = args.grad_grad_beta ? args.grad_grad_beta[c0 + j] : A{0};
-            args.workspace[n * C + c0 + j] = k.rstd[j] * A(M) * E[j];
-        }
-        for (int64_t m = 0; m < M; ++m)
+        for_each_run(M, begin, end, [&](int64_t m, int64_t m_end, int64_t c, auto width) {
+            const SlabConstants<A> k(args, n, c, width);
+            Lanes<A> mean[5], E, vg, vb;
             for (int j = 0; j < width; ++j) {
-                const A xh = k.normalised(A(x[m * C + j]), j), r = k.rstd[j];
-                const A mask = k.mask(xh, j, relu);
-                const A Pg = A(grad_y[m * C + j]) * mask - mean[0][j] - xh * mean[1][j];
-                const A Pu = u_at(m, j) - mean[2][j] - xh * mean[3][j];
-                store(args.grad_grad_y[base + m * C + j],
-                      mask * (k.gamma[j] * r * Pu + vg[j] * xh + vb[j]));
-                store(args.grad_x[base + m * C + j],
-                      -k.gamma[j] * r * r * (E[j] * xh + mean[1][j] * Pu + mean[3][j] * Pg) +
-                          vg[j] * r * Pg);
+                for (int term = 0; term < 5; ++term) mean[term][j] = A(sums(c + j, term)) / A(M);
+                E[j] = mean[4][j] - mean[2][j] * mean[0][j] - mean[3][j] * mean[1][j];
+                vg[j] = args.grad_grad_gamma ? args.grad_grad_gamma[c + j] : A{0};
+                vb[j] = args.grad_grad_beta ? args.grad_grad_beta[c + j] : A{0};
+                args.workspace[n * C + c + j] = k.rstd[j] * A(M) * E[j];
             }
+            for (int64_t pixel = m; pixel < m_end; ++pixel)
+                for (int j = 0; j < width; ++j) {
+                    const int64_t i = pixel * C + c + j;
+                    const A xh = k.normalised(A(x[i]), j), r = k.rstd[j];
+                    const A mask = k.mask(xh, j, relu), u = u_in ? A(u_in[i]) : A{0};
+                    const A Pg = A(grad_y[i]) * mask - mean[0][j] - xh * mean[1][j];
+                    const A Pu = u - mean[2][j] - xh * mean[3][j];
+                    store(args.grad_grad_y[n * M * C + i],
+                          mask * (k.gamma[j] * r * Pu + vg[j] * xh + vb[j]));
+                    store(args.grad_x[n * M * C + i],
+                          -k.gamma[j] * r * r * (E[j] * xh + mean[1][j] * Pu + mean[3][j] * Pg) +
+                              vg[j] * r * Pg);
+                }
+        });
     });
     sum_over_images(args.shape, args.workspace, args.grad_gamma);
 }
