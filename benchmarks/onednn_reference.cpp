@@ -159,6 +159,13 @@ Built build(const dnnl::engine& engine, const LibraryCall& c) {
     }
 }
 
+/// "jit:avx512_core", or "ref:any": a plain loop, where it has nothing better.
+std::string implementation(const primitive& run) {
+    const char* name = "";
+    dnnl_primitive_desc_query(run.get_primitive_desc(), dnnl_query_impl_info_str, 0, &name);
+    return name;
+}
+
 struct Library {
     int threads;
     dnnl::engine engine{dnnl::engine::kind::cpu, 0};
@@ -189,7 +196,7 @@ KernelReference onednn_reference(const CpuContext& context, const LibraryCall& c
     omp_set_num_threads(library->threads);
     library->built = build(library->engine, call);
     return {.name = "oneDNN",
-            .idea = convolution_library() + ", its primitive for this",
+            .idea = convolution_library() + ", " + implementation(library->built.run),
             .run = [=] { run(*library, operands()); }};
 } catch (const dnnl::error& error) {
     return {.name = "oneDNN", .missing = std::string("it refuses: ") + error.what()};

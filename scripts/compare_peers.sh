@@ -113,11 +113,10 @@ done
 printf '\r%80s\r' "" >&2
 
 read -r -a python <<<"${peers[0]}"
-commit=$(git describe --always --dirty 2>/dev/null || echo unknown)
-"${python[@]}" - "$work" "$rounds" "$load" "$commit" "$out" "${labels[@]}" <<'PYTHON'
+"${python[@]}" - "$work" "$rounds" "$load" "$out" "${labels[@]}" <<'PYTHON'
 import datetime, json, pathlib, re, statistics, sys
 
-work, rounds, load, commit, out = sys.argv[1:6]
+work, rounds, load, out = sys.argv[1:5]
 times = ("d_step_ms", "g_step_ms", "iteration_ms", "peak_rss_mb")
 
 
@@ -133,7 +132,7 @@ def run_of(path):
 
 
 entries = []
-for i, label in enumerate(sys.argv[6:]):
+for i, label in enumerate(sys.argv[5:]):
     runs = [run_of(f"{work}/{i}.{r}.json") for r in range(1, int(rounds) + 1)]
     first = runs[0]
     entries.append({
@@ -172,6 +171,7 @@ today = datetime.date.today().isoformat()
 isa = re.sub(r"[^a-z0-9]+", "-", host["isa"].lower()).strip("-")
 path = pathlib.Path(out or f"benchmarks/results/peers_{today}_{isa}.json")
 path.parent.mkdir(parents=True, exist_ok=True)
+commit = host["commit"] + ("-dirty" if host["modified"] else "")  # that sg_bench was built from
 report = {"date": today, "commit": commit, "rounds": int(rounds), "load_at_start": float(load),
           **{key: host[key] for key in
              ("device_name", "isa", "threads", "warmup", "repeats", "config")},
