@@ -63,9 +63,11 @@ class DeviceMemory<CudaContext, T> {
           rotation_(rotation),
           count_(values.size()),
           stride_((values.size() * sizeof(T) + 255) / 256 * 256),
-          data_(static_cast<char*>(context.allocate(stride_ * size_t(rotation.copies)))) {
+          data_(static_cast<char*>(
+              context.allocate(std::max(stride_ * size_t(rotation.copies), size_t{1})))) {
         for (int i = 0; i < rotation.copies; ++i)
-            context.upload(data_ + size_t(i) * stride_, values.data(), count_ * sizeof(T));
+            if (count_ > 0)
+                context.upload(data_ + size_t(i) * stride_, values.data(), count_ * sizeof(T));
     }
     ~DeviceMemory() { context_.release(data_); }
     DeviceMemory(const DeviceMemory&) = delete;
@@ -73,13 +75,15 @@ class DeviceMemory<CudaContext, T> {
     T* data() const { return reinterpret_cast<T*>(data_ + size_t(rotation_.current) * stride_); }
     std::vector<T> values() const {
         std::vector<T> host(count_);
-        context_.download(host.data(), data(), count_ * sizeof(T));
+        if (count_ > 0) context_.download(host.data(), data(), count_ * sizeof(T));
         return host;
     }
     void assign(const std::vector<T>& values) {
         context_.upload(data(), values.data(), count_ * sizeof(T));
     }
-    void clear() { context_.zero(data(), count_ * sizeof(T)); }
+    void clear() {
+        if (count_ > 0) context_.zero(data(), count_ * sizeof(T));
+    }
 
   private:
     CudaContext& context_;

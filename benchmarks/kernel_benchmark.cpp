@@ -78,8 +78,6 @@ void verify(const KernelBenchmark& b, KernelCase& work, Row& row) {
 /// in the second case they are used once before.
 template <class Context>
 std::function<double()> timed(Context& context, const Row& row, KernelCase& work, bool warm) {
-    // Short kernels several at once, or the clock would be timed, and on a GPU the host's launches:
-    // so many that they take enough_ms, as a run has shown.
     const auto at_once = std::make_shared<int>(0);
     return [&context, &row, &work, warm, at_once] {
         const auto run = [&] {
@@ -88,10 +86,8 @@ std::function<double()> timed(Context& context, const Row& row, KernelCase& work
         };
         if (warm) row.run();
         if (*at_once == 0) {
-            const double enough_ms = std::is_same_v<Context, CpuContext> ? 2 : 0.5;
             run();  // loads the kernel
-            const double ms = time_of(context, run);
-            *at_once = std::clamp(int(enough_ms / std::max(ms, 1e-3)), 1, 100);
+            *at_once = runs_at_once(std::is_same_v<Context, CpuContext>, time_of(context, run));
         }
         const double ms = time_of(context, [&] {
             for (int k = 0; k < *at_once; ++k) run();

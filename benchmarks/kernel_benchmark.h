@@ -66,10 +66,10 @@ bool has_precision(const std::string& kernel, const std::string& device,
 
 KernelWork kernel_work(const KernelBenchmark& benchmark);
 
-/// Runs the versions, and on a GPU, if all versions are asked for, what NVIDIA's libraries have for
-/// the same work. Each one's result is compared with the textbook loop in f64 first; then they take
-/// turns. Throws Error for an unknown kernel, version or device, and if a version's result is
-/// wrong.
+/// Runs the versions, and if all versions are asked for what there is for the same work: oneDNN's
+/// or NVIDIA's kernels, or a composition of a framework's ops. Each one's result is compared with
+/// the textbook loop in f64 first; then they take turns. Throws Error for an unknown kernel,
+/// version or device, and if a version's result is wrong.
 std::vector<KernelResult> run_kernel_benchmark(const KernelBenchmark& benchmark);
 
 /// f32, tf32 or bf16; the other way round, throws Error for another name.

@@ -24,7 +24,7 @@ using BenchmarkContext = std::variant<CpuContext*, SimContext*
 #endif
                                       >;
 
-/// A library's way to a case's result, on the case's operands.
+/// Another way to a case's result, a library's or a composition of ops, on the case's operands.
 struct KernelReference {
     std::string name = {}, idea = {};
     std::string missing = {};  ///< why there is none; then nothing but the name is set

@@ -145,7 +145,8 @@ double estimated_seconds(const std::vector<KernelBenchmark>& cases, const Roofs&
         const int rows = versions - b.first_version + 2;  // and one to compare with
         const int runs = b.sampling.warmup + b.sampling.repeats * b.sampling.attempts;
         const double once = roofs.ceiling_ms(b).value_or(1) / of_ceiling;
-        ms += once * rows * runs * (b.warm ? 3 : 1);  // warm ones run twice
+        const double sample = once * runs_at_once(b.device == "cpu", once);
+        ms += (sample + (b.warm ? sample + once : 0)) * rows * runs;  // warm: after one more
     }
     return 1e-3 * ms;
 }

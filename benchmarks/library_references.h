@@ -1,5 +1,9 @@
 #pragma once
 
+#include <functional>
+#include <type_traits>
+#include <vector>
+
 #include "benchmarks/onednn_reference.h"
 #include "benchmarks/references.h"
 

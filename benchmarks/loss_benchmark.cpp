@@ -1,3 +1,5 @@
+#include <optional>
+
 #include "benchmarks/device_memory.h"
 #include "benchmarks/kernel_family.h"
 #include "benchmarks/loss_composed.h"

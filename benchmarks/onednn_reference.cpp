@@ -15,9 +15,14 @@ KernelReference onednn_reference(const CpuContext&, const LibraryCall&,
 
 #else
 
-#include <omp.h>
+#include <memory>
+#include <string>
+#include <unordered_map>
 
 #include <dnnl.hpp>
+
+#include "kernels/common/error.h"
+#include "kernels/conv/onednn/thread_count.h"
 
 namespace sg {
 
@@ -162,8 +167,9 @@ Built build(const dnnl::engine& engine, const LibraryCall& c) {
 /// "jit:avx512_core", or "ref:any": a plain loop, where it has nothing better.
 std::string implementation(const primitive& run) {
     const char* name = "";
-    dnnl_primitive_desc_query(run.get_primitive_desc(), dnnl_query_impl_info_str, 0, &name);
-    return name;
+    const auto status =
+        dnnl_primitive_desc_query(run.get_primitive_desc(), dnnl_query_impl_info_str, 0, &name);
+    return status == dnnl_success ? name : "unnamed";
 }
 
 struct Library {
@@ -173,8 +179,7 @@ struct Library {
     Built built;
 };
 
-void run(Library& library, const LibraryOperands& operands) {
-    omp_set_num_threads(library.threads);
+void run(Library& library, const LibraryOperands& operands) try {
     const Built& b = library.built;
     const auto memory_of = [&](const memory::desc& d, const void* data) {
         return memory(d, library.engine, const_cast<void*>(data));
@@ -184,6 +189,8 @@ void run(Library& library, const LibraryOperands& operands) {
     if (operands.z != nullptr) arguments.insert({b.z_name, memory_of(b.z, operands.z)});
     b.run.execute(library.stream, arguments);
     library.stream.wait();
+} catch (const dnnl::error& error) {
+    throw Error("oneDNN", error.what());
 }
 
 }  // namespace
@@ -193,11 +200,14 @@ KernelReference onednn_reference(const CpuContext& context, const LibraryCall& c
     const auto library =
         std::make_shared<Library>(Library{.threads = context.threads(), .built = {}});
     // It decides how to split the work when the primitive is built, from OpenMP's setting.
-    omp_set_num_threads(library->threads);
+    const ThreadCountGuard guard(library->threads);
     library->built = build(library->engine, call);
     return {.name = "oneDNN",
             .idea = convolution_library() + ", " + implementation(library->built.run),
-            .run = [=] { run(*library, operands()); }};
+            .run = [=] {
+                const ThreadCountGuard guard(library->threads);
+                run(*library, operands());
+            }};
 } catch (const dnnl::error& error) {
     return {.name = "oneDNN", .missing = std::string("it refuses: ") + error.what()};
 }

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "benchmarks/device_memory.h"
 #include "benchmarks/kernel_family.h"
 #include "benchmarks/library_references.h"

@@ -3,9 +3,9 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <ctime>
 #include <fstream>
+#include <set>
 
 #include "benchmarks/commit.h"  // by cmake/write_commit.cmake
 #include "kernels/common/context.h"
@@ -54,12 +54,23 @@ void add_gpu(Json& facts) {
 }
 #endif
 
-/// Whether a processor is the first of its core; the others share its units.
-bool leads_core(int cpu) {
+/// A number of the core that a processor belongs to: of the first of its processors.
+int core_of(int cpu) {
     std::ifstream siblings(
         fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", cpu));
     int first = cpu;
-    return !(siblings >> first) || first == cpu;
+    siblings >> first;
+    return siblings ? first : cpu;
+}
+
+/// One processor of each core before a second of any.
+std::vector<int> by_core(const std::vector<int>& processors) {
+    std::set<int> cores;
+    std::vector<int> first, others;
+    for (const int cpu : processors)
+        (cores.insert(core_of(cpu)).second ? first : others).push_back(cpu);
+    first.insert(first.end(), others.begin(), others.end());
+    return first;
 }
 
 }  // namespace
@@ -109,7 +120,7 @@ PinnedThreads::PinnedThreads(int threads) : threads_(threads) {
     if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
         for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
             if (CPU_ISSET(cpu, &allowed)) processors_.push_back(cpu);
-    std::ranges::stable_partition(processors_, leads_core);
+    processors_ = by_core(processors_);
     if (int(processors_.size()) < threads) threads_ = 0;
     if (threads_ == 0) return;
 #pragma omp parallel num_threads(threads_)

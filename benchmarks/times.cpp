@@ -52,6 +52,11 @@ Times summarise(const std::vector<double>& samples) {
     return times;
 }
 
+int runs_at_once(bool cpu, double ms) {
+    const double enough_ms = cpu ? 2 : 0.5;
+    return std::clamp(int(enough_ms / std::max(ms, 1e-3)), 1, 100);
+}
+
 Sampled sample_in_turns(const std::vector<std::function<double()>>& things,
                         const Sampling& sampling) {
     require(sampling.warmup >= 0 && sampling.repeats >= 1 && sampling.attempts >= 1, "benchmark",

@@ -24,6 +24,10 @@ struct Sampling {
     double calm = 0.05;  ///< the spread that is good enough
 };
 
+/// How often what takes `ms` milliseconds is run for one measurement, at most 100 times: so that
+/// not the clock is measured, nor on a GPU the host's launches.
+int runs_at_once(bool cpu, double ms);
+
 /// Several things, each of which returns a measurement of itself, measured in turns, so that what
 /// disturbs the machine for a while disturbs them all. Of several attempts the one with the least
 /// spread counts, on average over all things: their ratios come from one attempt.

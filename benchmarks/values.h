@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "kernels/common/philox.h"
@@ -20,16 +21,17 @@ std::vector<T> uniform_values(int64_t count, uint64_t seed, float low, float hig
     return values;
 }
 
-/// Largest error, in units of the largest value; NaN stays.
+/// Largest error, in units of the largest value; infinite if there is a NaN.
 template <class T>
 double relative_error(const std::vector<T>& got, const std::vector<double>& want) {
     double largest = 0, scale = 0;
     for (size_t i = 0; i < want.size(); ++i) {
         const double difference = std::abs(double(float(got[i])) - want[i]);
-        if (!(difference <= largest)) largest = difference;
+        if (std::isnan(difference)) return std::numeric_limits<double>::infinity();
+        largest = std::max(largest, difference);
         scale = std::max(scale, std::abs(want[i]));
     }
-    return largest / scale;
+    return scale > 0 ? largest / scale : largest;
 }
 
 }  // namespace sg

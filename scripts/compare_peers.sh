@@ -12,7 +12,8 @@
 #     --peer COMMAND   a Python that has torch; may be given again       default $PYTHON, else
 #                      /usr/bin/python3 if it has torch, else python3
 #     --modes LIST     of torch_stargan.py    default eager-f32,ours-f32,amp-bf16,amp-channels-last,
-#                      ours; those with f32 in their name are compared with f32, others with bf16
+#                      ours; beside this engine in the same precision: *-f32 in f32,
+#                      eager-tf32 in tf32, others in bf16
 #     --bench FILE     sg_bench                            default build/release/bin/sg_bench
 #     --out FILE       where the JSON goes
 # Example: scripts/compare_peers.sh --peer /usr/bin/python3 --peer 'env OMP_PROC_BIND=1 python3'
@@ -83,9 +84,14 @@ done
 common=(--threads "$threads" --warmup "$warmup" --repeats "$repeats" "${both[@]}")
 IFS=, read -r -a modes <<<"$modes"
 labels=() commands=()
-for precision in $(for mode in "${modes[@]}"; do
-    [[ $mode == *f32* ]] && echo f32 || echo bf16
-done | awk '!seen[$1]++'); do
+precision_of() {
+    case $1 in
+        *-tf32) echo tf32 ;;
+        *-f32) echo f32 ;;
+        *) echo bf16 ;;
+    esac
+}
+for precision in $(for mode in "${modes[@]}"; do precision_of "$mode"; done | awk '!seen[$1]++'); do
     labels+=("sg $precision")
     commands+=("$bench step --precision $precision")
 done
@@ -139,10 +145,11 @@ for i, label in enumerate(sys.argv[5:]):
         "command": label,
         "name": f"torch {first['torch']}" if "torch" in first else "sg",
         "mode": first["mode"],
-        "precision": "f32" if first["precision"] == "f32" else "bf16",
-        "median": {key: statistics.median(run[key] for run in runs) for key in times},
+        "precision": first["precision"],
+        "median": {key: statistics.median(run[key] for run in runs) for key in times
+                   if first.get(key) is not None},
         "best": {"iteration_ms": min(run["fastest_ms"] for run in runs)},
-        "rounds": [{key: run[key] for key in times} for run in runs]})
+        "rounds": [{key: run.get(key) for key in times} for run in runs]})
     if i == 0:
         host = first
 # Ours in the same precision is 1; more means that the peer takes as many times longer. "best" is the
@@ -151,7 +158,7 @@ for i, label in enumerate(sys.argv[5:]):
 ours = {e["precision"]: e for e in entries if e["name"] == "sg"}
 for e in entries:
     base = ours[e["precision"]]
-    e["ratio"] = {key: e["median"][key] / base["median"][key] for key in times}
+    e["ratio"] = {key: value / base["median"][key] for key, value in e["median"].items()}
     e["best_ratio"] = e["best"]["iteration_ms"] / base["best"]["iteration_ms"]
     pairs = [a["iteration_ms"] / b["iteration_ms"] for a, b in zip(e["rounds"], base["rounds"])]
     e["iteration_ratio_range"] = [min(pairs), max(pairs)]
@@ -163,9 +170,10 @@ print(f"{'':<36} {'D ms':>8} {'G ms':>8} {'iter ms':>8} {'RSS MB':>6}  {'ratio':
 for e in entries:
     m, (low, high) = e["median"], e["iteration_ratio_range"]
     name = f"{e['name']} {e['mode'] or e['precision']}"
-    print(f"{name:<36} {m['d_step_ms']:8.1f} {m['g_step_ms']:8.1f} {m['iteration_ms']:8.1f} "
-          f"{m['peak_rss_mb']:6.0f}  {e['ratio']['iteration_ms']:5.2f} "
-          f"{f'({low:.2f}-{high:.2f})':<14}  {e['best']['iteration_ms']:8.1f} {e['best_ratio']:5.2f}")
+    steps = " ".join(f"{m[key]:8.1f}" if key in m else f"{'-':>8}" for key in times[:3])
+    ratios = f"{e['ratio']['iteration_ms']:5.2f} {f'({low:.2f}-{high:.2f})':<14}"
+    print(f"{name:<36} {steps} {m['peak_rss_mb']:6.0f}  {ratios}  {e['best']['iteration_ms']:8.1f} "
+          f"{e['best_ratio']:5.2f}")
 
 today = datetime.date.today().isoformat()
 isa = re.sub(r"[^a-z0-9]+", "-", host["isa"].lower()).strip("-")

@@ -156,14 +156,26 @@ class Page:
             "scripts/compare_peers.sh" + (f" --{flags}" if flags else ""))
 
 
+# Of compare_peers.sh.
+DEFAULT_MODES = ["eager-f32", "ours-f32", "amp-bf16", "amp-channels-last", "ours"]
+
+
 def peers_command(record, network):
-    """What made the record: the file has no command line, but all that it depends on."""
+    """What made the record: the file has no command line, but all that it depends on.
+
+    Records without modes are of an older compare_peers.sh, which timed precisions and layouts.
+    """
     d, flags = record.data, records.step_flags(network)
     flags = (" --device cuda" if record.device == "cuda" else "") + flags
     common = "".join(f" --{key} {d[key]}" for key in ("warmup", "repeats", "threads")
                      if d.get(key) is not None)
     if record.kind == "comparison":
-        return (f"scripts/compare_peers.sh --rounds {d['rounds']}{common}"
+        modes = list(dict.fromkeys(e["mode"] for e in d["entries"] if e.get("mode")))
+        if not modes:
+            return (f"scripts/compare_peers.sh --rounds {d['rounds']}{common}"
+                    + (f" --{flags}" if flags else "") + "  # as it was then: without --modes")
+        chosen = f" --modes {','.join(modes)}" if modes != DEFAULT_MODES else ""
+        return (f"scripts/compare_peers.sh --rounds {d['rounds']}{common}{chosen}"
                 + (f" --{flags}" if flags else ""))
     modes = ",".join(mode["mode"] for mode in d["modes"])
     return f"python3 benchmarks/peers/torch_stargan.py --mode {modes}{common}{flags}"

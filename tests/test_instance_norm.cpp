@@ -138,10 +138,11 @@ TEST_CASE("instance norm gives the same bits on any number of threads", "[instan
 
 TEST_CASE("instance norm may run in place", "[instance_norm]") {
     for_each_device([](auto& device) {
-        const Inputs in = rounded_inputs<float>(make_inputs({.N = 2, .M = 9, .C = 3}, true, false));
+        const Inputs in =
+            rounded_inputs<float>(make_inputs({.N = 2, .M = 130, .C = 40}, true, false));
         const Computed<float> want(device, in);
-        auto x = device.output(to<float>(in.x)), mean = device.template output<float>(6);
-        auto rstd = device.template output<float>(6);
+        auto x = device.output(to<float>(in.x)), mean = device.template output<float>(80);
+        auto rstd = device.template output<float>(80);
         auto workspace = device.template output<float>(instance_norm_workspace(in.shape));
         const auto gamma = device.input(to<float>(in.gamma));
         const auto beta = device.input(to<float>(in.beta));
@@ -157,6 +158,58 @@ TEST_CASE("instance norm may run in place", "[instance_norm]") {
                                                              .rstd = rstd,
                                                              .workspace = workspace});
         CHECK(x.get() == want.y);
+    });
+}
+
+TEST_CASE("instance norm's gradient may replace grad_y", "[instance_norm]") {
+    // Several runs of pixels and slabs of channels, and rests of both.
+    const auto check = [](auto& device, auto type, bool with_y) {
+        using T = decltype(type);
+        const InstanceNormShape shape{.N = 2, .M = 130, .C = 40};
+        const Inputs in = rounded_inputs<T>(make_inputs(shape, true, false));
+        const auto x = device.input(to<T>(in.x)), grad_y = device.input(to<T>(in.grad_y));
+        const auto gamma = device.input(to<float>(in.gamma));
+        const auto beta = device.input(to<float>(in.beta));
+        auto y = device.template output<T>(shape.size());
+        auto mean = device.template output<float>(80), rstd = device.template output<float>(80);
+        auto apart = device.template output<T>(shape.size()),
+             in_place = device.output(to<T>(in.grad_y));
+        auto grad_gamma = device.template output<float>(40);
+        auto grad_beta = device.template output<float>(40);
+        auto workspace = device.template output<float>(instance_norm_workspace(shape));
+        instance_norm_forward(device.context, InstanceNormForwardArgs<T>{.shape = shape,
+                                                                         .x = x,
+                                                                         .gamma = gamma,
+                                                                         .beta = beta,
+                                                                         .residual = nullptr,
+                                                                         .relu = true,
+                                                                         .y = y,
+                                                                         .mean = mean,
+                                                                         .rstd = rstd,
+                                                                         .workspace = workspace});
+        InstanceNormBackwardArgs<T> args{.shape = shape,
+                                         .grad_y = grad_y,
+                                         .x = x,
+                                         .gamma = gamma,
+                                         .beta = beta,
+                                         .mean = mean,
+                                         .rstd = rstd,
+                                         .relu = true,
+                                         .grad_x = apart,
+                                         .grad_gamma = grad_gamma,
+                                         .grad_beta = grad_beta,
+                                         .workspace = workspace};
+        if (with_y) args.y = y;
+        instance_norm_backward(device.context, args);
+        args.grad_y = args.grad_x = in_place;
+        instance_norm_backward(device.context, args);
+        CHECK(in_place.get() == apart.get());
+    };
+    for_each_device([&](auto& device) {
+        for (const bool with_y : {false, true}) {
+            check(device, float{}, with_y);
+            check(device, bf16{}, with_y);
+        }
     });
 }
 

@@ -14,8 +14,10 @@ const std::vector<int64_t> kCounts = {1, 31, 32, 33, 2 * chunk_elements + 37};
 double relative(const std::vector<double>& got, const std::vector<double>& want) {
     double worst = 0;
     for (size_t i = 0; i < want.size(); ++i) {
+        if (got[i] == want[i]) continue;
         const double error = std::abs(got[i] - want[i]) / std::max(std::abs(want[i]), 1e-30);
-        if (!(error <= worst)) worst = got[i] == want[i] ? worst : error;
+        if (std::isnan(error)) return error;
+        worst = std::max(worst, error);
     }
     return worst;
 }
@@ -172,7 +174,7 @@ TEST_CASE("tanh is good to 3e-7 everywhere", "[pointwise]") {
     const auto count = int64_t(values.size());
     for_each_device([&](auto& device) {
         const auto x = device.input(values);
-        auto y = device.template output<float>(count), one = device.template output<float>(1);
+        auto y = device.template output<float>(count);
         unary(device.context, UnaryArgs<float>{Unary::tanh, count, x, y});
         const auto got = y.get();
         double worst = 0, small = 0, largest = 0;
@@ -185,9 +187,33 @@ TEST_CASE("tanh is good to 3e-7 everywhere", "[pointwise]") {
         CHECK(worst < 3e-7);
         CHECK(small < 1e-40);  // near zero the relative error is as small
         CHECK((largest <= 1 && largest > 1 - 1e-7));
-        const auto nan = device.input(std::vector<float>{std::nanf("")});
-        unary(device.context, UnaryArgs<float>{Unary::tanh, 1, nan, one});
-        CHECK(std::isnan(one.get()[0]));
+    });
+}
+
+TEST_CASE("tanh keeps NaN, and the signs of zeros", "[pointwise]") {
+    const auto check = [](auto& device, auto type) {
+        using T = decltype(type);
+        // In the middle of vectors, and in what is left after them.
+        std::vector<T> values(101, T(0.5f));
+        for (const size_t at : {size_t{3}, size_t{17}, size_t{40}, size_t{100}})
+            values[at] = T(std::nanf(""));
+        values[18] = T(-0.0f), values[19] = T(0.0f);
+        const auto x = device.input(values);
+        auto y = device.template output<T>(101);
+        unary(device.context, UnaryArgs<T>{Unary::tanh, 101, x, y});
+        const auto got = y.get();
+        for (int i = 0; i < 101; ++i) {
+            INFO(i);
+            CHECK(std::isnan(got[i]) == std::isnan(float(values[i])));
+            if (!std::isnan(got[i]) && i != 18 && i != 19)
+                CHECK(std::abs(got[i] - std::tanh(0.5)) < half_ulp<T>);
+        }
+        CHECK((got[18] == 0 && std::signbit(got[18])));
+        CHECK((got[19] == 0 && !std::signbit(got[19])));
+    };
+    for_each_device([&](auto& device) {
+        check(device, float{});
+        check(device, bf16{});
     });
 }
 

@@ -21,6 +21,13 @@ std::function<double()> playing(std::vector<double> values) {
 
 }  // namespace
 
+TEST_CASE("short things are run several times for a sample", "[times]") {
+    CHECK(runs_at_once(true, 0.1) == 20);
+    CHECK(runs_at_once(false, 0.1) == 5);
+    CHECK(runs_at_once(true, 50) == 1);
+    CHECK(runs_at_once(true, 0) == 100);
+}
+
 TEST_CASE("samples are summed up by order statistics", "[times]") {
     const Times t = summarise({5, 1, 4, 2, 3});
     CHECK(t.median == 3);

@@ -90,7 +90,8 @@ CLI::App* add_kernels_command(CLI::App& app, KernelOptions& options) {
         ->capture_default_str();
     kernels
         ->add_option("--version", b.version,
-                     "step of the kernel's ladder; 0: all, on cuda with NVIDIA's libraries")
+                     "step of the kernel's ladder; 0: all, and what there is to compare with: "
+                     "oneDNN, NVIDIA's libraries, or the ops that a framework composes")
         ->capture_default_str();
     kernels->add_option("--device", b.device, "cpu, sim or cuda")->capture_default_str();
     kernels->add_option("--shape", options.shape,

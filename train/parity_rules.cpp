@@ -81,11 +81,12 @@ double error_of(const Quantity& like, const std::vector<double>& a, const std::v
         return std::abs(a.at(0) - b.at(0)) / std::max(1.0, std::abs(b.at(0)));
     double difference = 0, norm = 0, largest = 0;
     for (size_t e = 0; e < b.size(); ++e) {
-        if (!(std::abs(a[e] - b[e]) <= largest)) largest = std::abs(a[e] - b[e]);  // NaN wins
+        largest = std::max(std::abs(a[e] - b[e]), largest);
         const double from = like.kind == Kind::movement ? like.initial[e] : 0;
         difference += (a[e] - b[e]) * (a[e] - b[e]);
         norm += (b[e] - from) * (b[e] - from);
     }
+    if (std::isnan(difference)) return difference;
     if (like.kind == Kind::free_weight) return largest / like.unit;
     return std::sqrt(difference / std::max(norm, 1e-30));
 }

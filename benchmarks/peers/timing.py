@@ -58,8 +58,9 @@ class Clock:
 def time_round(step, batches, repeats):
     """Medians of `repeats` macro-iterations, one after the other without waiting between them.
 
-    iteration_ms is per update of D, fastest_ms that of the fastest macro-iteration. Where D's and G's part can be told apart, d_step_ms has all
-    forward passes of G that D's updates need, also those that the G step uses again.
+    iteration_ms is per update of D, fastest_ms that of the fastest macro-iteration. Where D's and
+    G's part can be told apart, d_step_ms has all forward passes of G that D's updates need, also
+    those that the G step uses again.
     """
     clock, halves = Clock(step.device), []
     step.macro(batches)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "kernels/common/library_call.h"
 #include "kernels/cudnn/target.h"

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "kernels/instance_norm/cpu_runs.h"
@@ -44,7 +46,7 @@ class Totals {
         Lanes<A> of_run[terms];
         add_up(m, m_end, width, of_run, term);
         for (int k = 0; k < terms; ++k) {
-            double* sums = sums_.data() + k * channels_ + c - begin_;
+            double* sums = sums_.data() + (k * channels_ + c - begin_);
             for (int j = 0; j < width; ++j) sums[j] += double(of_run[k][j]);
         }
     }
@@ -84,7 +86,7 @@ struct Moments {
     void add(double seen, double added, int64_t c, Width width, const Lanes<A>& run_mean,
              const Lanes<A>& run_squares) {
         const double share = added / (seen + added), weight = seen * share;
-        double *to_mean = mean.data() + c - begin, *to_squares = squares.data() + c - begin;
+        double *to_mean = mean.data() + (c - begin), *to_squares = squares.data() + (c - begin);
         for (int j = 0; j < width; ++j) {
             const double delta = double(run_mean[j]) - to_mean[j];
             to_mean[j] += delta * share;

@@ -35,7 +35,8 @@ json modes.json 'r["format"] == "stargan-peers-1" and r["threads"] == 1 and
     all(m[n]["status"] == "measured" and len(m[n]["rounds"]) == 2 and m[n]["peak_rss_mb"] > 0 and
         m[n]["iteration_min_ms"] <= m[n]["iteration_ms"] <= m[n]["iteration_max_ms"] and
         m[n]["d_step_ms"] < m[n]["iteration_ms"] and
-        all(q["fastest_ms"] <= q["iteration_ms"] for q in m[n]["rounds"]) and m[n]["ratio"]["to"] == "eager-f32" and
+        all(q["fastest_ms"] <= q["iteration_ms"] for q in m[n]["rounds"]) and
+        m[n]["ratio"]["to"] == "eager-f32" and
         m[n]["check"]["status"] == "ok" and len(m[n]["check"]["files"]) == 5 and
         "gradient.G" in m[n]["check"]["worst"]
         for n in ("eager-f32", "amp-bf16", "amp-channels-last", "ours")) and

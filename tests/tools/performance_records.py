@@ -101,7 +101,7 @@ def peers():
     return {"date": "2026-01-04", "commit": "def5678", "rounds": 4, "device_name": "A Processor",
             "isa": "AVX2", "threads": 2, "warmup": 2, "repeats": 6, "config": demo, "entries": [
                 entry("sg", "f32", 10.0, 1.0),
-                entry("torch 2.11.0+cpu", "bf16", 25.0, 2.5, channels_last=True)]}
+                entry("torch 2.11.0+cpu", "bf16", 25.0, 2.5, mode="ours")]}
 
 
 KINDS = {

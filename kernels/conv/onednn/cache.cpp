@@ -1,10 +1,9 @@
 #include "kernels/conv/onednn/cache.h"
 
-#include <omp.h>
-
 #include <algorithm>
 
 #include "kernels/common/error.h"
+#include "kernels/conv/onednn/thread_count.h"
 
 namespace sg {
 
@@ -21,18 +20,6 @@ memory::dims weight_dims(const ConvShape& s) {
 memory::dims output_dims(const ConvShape& s) {
     return {s.N, s.K, s.P(), s.Q()};
 }
-
-/// oneDNN decides how to split the work when the primitive is built, from OpenMP's setting.
-class ThreadCountGuard {
-  public:
-    explicit ThreadCountGuard(int threads) : before_(omp_get_max_threads()) {
-        omp_set_num_threads(threads);
-    }
-    ~ThreadCountGuard() { omp_set_num_threads(before_); }
-
-  private:
-    int before_;
-};
 
 // oneDNN 2 describes an operation first and asks for an implementation second; oneDNN 3 does both
 // in one constructor. The three functions below are the only place that knows.
