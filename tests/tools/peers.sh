@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The PyTorch peer: its oracle, its modes' checks and how they fail, its reports. Needs no binaries;
-# 77 says that no Python here has torch.
+# The PyTorch peer: its oracle, its modes' checks and how they fail, its reports; beside the engine
+# where there are binaries. 77 says that no Python here has torch.
 set -- "${1:-.}"
 . "$(dirname "$0")/common.sh"
 
@@ -69,5 +69,18 @@ expect_failure 2 "'abacus' is unknown" -- peer --mode abacus
 expect_failure 2 "choose with --mode or --parity" -- peer "${small[@]}"
 expect_failure 3 "needs a GPU" -- peer "${small[@]}" --mode eager-tf32
 expect_failure 3 "needs a GPU" -- peer "${small[@]}" --mode cuda-graph,ours-graph
+# Beside the engine, where it is built.
+if [ -x "$BIN/sg_bench" ]; then
+    "$root/scripts/compare_peers.sh" --bench "$BIN/sg_bench" --peer "$python" --rounds 1 --warmup 1 \
+        --repeats 1 --threads 1 --modes ours,ours-f32 --out "$PWD/compare.json" -- \
+        --image-size 32 --batch-size 2 --g-conv-dim 4 --d-conv-dim 4 --g-repeat-num 1 \
+        --d-repeat-num 3 >log 2>&1 || fail "compare_peers.sh: $(cat log)"
+    json compare.json '[(e["name"][:5], e["mode"], e["precision"]) for e in r["entries"]] == [
+        ("sg", None, "bf16"), ("sg", None, "f32"), ("torch", "ours", "bf16"),
+        ("torch", "ours-f32", "f32")] and all(e["ratio"]["iteration_ms"] > 0 and
+        e["iteration_ratio_range"][0] <= e["iteration_ratio_range"][1] for e in r["entries"])'
+    expect_failure 1 "needs a GPU" -- "$root/scripts/compare_peers.sh" --bench "$BIN/sg_bench" \
+        --peer "$python" --rounds 1 --warmup 1 --repeats 1 --modes eager-tf32 --out "$PWD/no.json"
+fi
 "$python" "$root/benchmarks/peers/test_peers.py" >log 2>&1 || fail "test_peers.py: $(cat log)"
 echo ok
