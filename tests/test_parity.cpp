@@ -4,6 +4,7 @@
 #include "tests/support.h"
 #include "tests/temp_dir.h"
 #include "train/parity.h"
+#include "train/parity_rules.h"
 
 using namespace sg;
 using namespace sg::testing;
@@ -172,4 +173,20 @@ TEST_CASE("a parity file that is not one is refused", "[parity]") {
         {"nothing compares", "stray"});
     expect_error([&] { run_parity(frozen("multilabel"), *device, Precision::bf16); }, {"bf16"});
     expect_error([&] { run_parity("/nowhere", *device, Precision::f32); }, {"/nowhere"});
+}
+
+TEST_CASE("NaN anywhere is an error in every measure of parity", "[parity]") {
+    for (const Kind kind : {Kind::loss, Kind::late_loss, Kind::image, Kind::gradient,
+                            Kind::movement, Kind::free_weight}) {
+        const bool loss = kind == Kind::loss || kind == Kind::late_loss;
+        const std::vector<double> right(loss ? 1 : 3, 0.5);
+        const Quantity like{.name = "q", .kind = kind, .values = {}, .initial = {0, 0, 0}};
+        CHECK(sg::error_of(like, right, right) == 0);
+        for (size_t at = 0; at < right.size(); ++at) {
+            INFO("kind " << int(kind) << ", element " << at);
+            auto wrong = right;
+            wrong[at] = std::nan("");
+            CHECK(std::isnan(sg::error_of(like, wrong, right)));
+        }
+    }
 }

@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <cmath>
 
 #include "tools/tool.h"
 #include "train/parity.h"
@@ -21,7 +22,8 @@ int report(const std::string& file, const std::vector<sg::ParityCheck>& checks, 
     for (const auto& check : checks) {
         misses += !check.passed();
         const double share = check.error / check.tolerance;
-        if (!(share <= worst)) worst = share, worst_name = check.name;
+        if (!std::isnan(worst) && !(share <= worst))  // NaN is worse than any and stays
+            worst = share, worst_name = check.name;
         if (!quiet || !check.passed())
             fmt::print("  {:4} {:<44} error {:.3e}  tolerance {:.0e}  ({}{})\n",
                        check.passed() ? "ok" : "MISS", check.name, check.error, check.tolerance,
